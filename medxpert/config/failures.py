@@ -1,0 +1,55 @@
+"""Says in one line what is wrong with a command line or a YAML, where the libraries that read them take several."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from yaml import MarkedYAMLError
+
+from medxpert.errors import ConfigError
+
+_AMBIGUOUS = re.compile(r"Ambiguous value for argument '(?:\+\+)?(.*)'")
+
+
+def explain(error: Exception) -> ConfigError:
+    """Turn an exception that arose while a configuration was composed into ours."""
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        return ConfigError(_missing_choice(error))
+    if isinstance(error, OverrideParseException):
+        return ConfigError(_unreadable(error.override))
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return ConfigError(f"{mark.name}:{mark.line + 1}: not valid YAML: {error.problem}")
+    cause = error.__cause__ or error
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError):
+        return ConfigError(f"{cause.full_key}: unknown key")
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        return ConfigError(f"{cause.full_key}: {_first_paragraph(cause)}")
+    ambiguous = _AMBIGUOUS.match(str(error))
+    if ambiguous:
+        return ConfigError(f"{ambiguous[1]}: write [...] for a list, or add --multirun to try each value")
+    return ConfigError(_first_paragraph(cause))
+
+
+def _missing_choice(error: MissingConfigException) -> str:
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    options = sorted(error.options or ())
+    close = get_close_matches(choice, options, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{group}={choice}: no such choice; {hint}available: {', '.join(options) or 'none'}"
+
+
+def _unreadable(override: str) -> str:
+    override = override.removeprefix("++")
+    key, sign, value = override.partition("=")
+    if not sign:
+        return f"expected key=value, found '{override}'"
+    return f"cannot read {override}; quote the value: \"{key}='{value}'\""
+
+
+def _first_paragraph(error: BaseException) -> str:
+    text = str(error).strip().partition("\n\n")[0].partition("\n    full_key")[0]
+    return " ".join(text.split()) or type(error).__name__

@@ -1,0 +1,99 @@
+"""What an evaluation leaves in the run: metrics.json and the list of the nearest answers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from medxpert.evaluation.result import ADAPTED, SplitResult
+from medxpert.folders import atomic_file, read_json, write_json
+from medxpert.metrics.labels import RELEVANT, jaccard
+from medxpert.metrics.scores import top_k
+from medxpert.text import normalise
+from medxpert.words import Neighbours, Policy
+
+METRICS = "metrics.json"
+TOP_K = "retrieval_topk.csv"
+_NUM_HITS = 10
+
+
+class Answer(NamedTuple):
+    """One line of the list of nearest answers; `correct` as `right_answers` tells."""
+
+    query_study: str
+    direction: str
+    rank: int
+    hit_study: str
+    score: float
+    same_study: bool
+    correct: bool
+    query_text: str
+    hit_text: str
+    policy: Policy
+
+
+def write_metrics(path: Path, result: SplitResult, policy: Policy, looked: bool = False) -> int:
+    """Put a split's figures into metrics.json and leave those of other splits as they are.
+
+    Args:
+        path: the file, made where it is missing.
+        result: what was measured.
+        policy: of the run.
+        looked: count one more look at this split.
+
+    Returns:
+        How often this split was looked at.
+    """
+    document: dict[str, Any] = read_json(path) if path.exists() else {}
+    document = {"policy": policy, "looks": {}} | document | {"policy": policy}
+    looks: int = document["looks"].get(result.split, 0) + looked
+    if looked:
+        document["looks"][result.split] = looks
+    for place, figures in result.measured.items():
+        shelf = document
+        for name in place[:-1]:
+            shelf = shelf.setdefault(name, {})
+        shelf[place[-1]] = figures
+    write_json(path, document)
+    return looks
+
+
+def write_answers(path: Path, result: SplitResult, policy: Policy) -> None:
+    """List the ten nearest answers of the adapted weights to every query, both directions, as CSV in UTF-8."""
+    with atomic_file(path) as sibling, sibling.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(Answer._fields)
+        image, text = result.vectors[ADAPTED]
+        for direction, queries, gallery in (("image_to_text", image, text), ("text_to_image", text, image)):
+            rows.writerows(_answers(result, direction, top_k(queries, gallery, _NUM_HITS), policy))
+
+
+def right_answers(result: SplitResult, query: int, hits: Sequence[int]) -> list[bool]:
+    """Tell which hits answer a query: the same study or text; for prompts, those whose labels overlap."""
+    if result.kind == "report":
+        key = normalise(result.cases.texts[query])
+        return [hit == query or normalise(result.cases.texts[hit]) == key for hit in hits]
+    labels = result.cases.labels
+    shared: list[bool] = (jaccard(labels[[query]], labels[list(hits)])[0] >= RELEVANT).tolist()
+    return shared
+
+
+def _answers(result: SplitResult, direction: str, found: Neighbours, policy: Policy) -> Iterator[Answer]:
+    ids, texts = result.cases.study_ids, result.cases.texts
+    for query, (scores, hits) in enumerate(zip(found.scores.tolist(), found.rows.tolist(), strict=True)):
+        right = right_answers(result, query, hits)
+        for rank, (score, hit, correct) in enumerate(zip(scores, hits, right, strict=True), start=1):
+            yield Answer(
+                query_study=ids[query],
+                direction=direction,
+                rank=rank,
+                hit_study=ids[hit],
+                score=round(score, 6),
+                same_study=hit == query,
+                correct=correct,
+                query_text=texts[query],
+                hit_text=texts[hit],
+                policy=policy,
+            )

@@ -1,0 +1,127 @@
+"""Artefact folders: written beside their place, sealed with checksums, renamed into it, verified when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from medxpert.errors import ConfigError, DataError
+
+MANIFEST = "manifest.json"
+
+
+def sha256(path: Path) -> str:
+    """Return the hex digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def explained(target: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write (disk full, no permission) into one clear line.
+
+    Raises:
+        ConfigError: naming what could not be written and why.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"cannot write {target}: {reason}; free the space or give another folder (hydra.run.dir= or output=)"
+        ) from error
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty sibling of `target` that takes its place on success and vanishes on failure.
+
+    Raises:
+        ConfigError: the folder cannot be written (disk full, no permission); what stood at `target` still does.
+    """
+    sibling = target.with_name(f".{target.name}.{os.getpid()}")
+    with explained(target):
+        try:
+            sibling.mkdir(parents=True)
+            yield sibling
+            _replace(sibling, target)
+        finally:
+            shutil.rmtree(sibling, ignore_errors=True)
+
+
+def _replace(source: Path, target: Path) -> None:
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    if target.exists():
+        target.rename(old)
+    source.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """Yield a sibling path that takes the place of the file `target` on success.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    sibling = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    with explained(target):
+        try:
+            yield sibling
+            sibling.replace(target)
+        finally:
+            sibling.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, readable by people."""
+    with atomic_file(path) as sibling:
+        sibling.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing; make the run again: python train.py") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({error}); make the run again: python train.py") from error
+
+
+def seal(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Write the manifest: `fields` and the size and sha256 of every file in the folder."""
+    files = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    write_json(folder / MANIFEST, {**fields, "files": files})
+
+
+def verified(folder: Path, cure: str = "python train.py") -> dict[str, Any]:
+    """Return a sealed folder's manifest after checking every file against it.
+
+    Raises:
+        DataError: the manifest or a file is missing, or a file's content changed; the message names `cure`.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise DataError(f"{folder} is missing or half-written (no {MANIFEST}); make it again: {cure}")
+    manifest: dict[str, Any] = read_json(folder / MANIFEST)
+    for name, expected in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise DataError(f"{path} is missing; make it again: {cure}")
+        if path.stat().st_size != expected["bytes"] or sha256(path) != expected["sha256"]:
+            raise DataError(f"{path} is not what was written (its checksum differs); make it again: {cure}")
+    return manifest

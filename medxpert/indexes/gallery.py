@@ -1,0 +1,169 @@
+"""The searchable cases of a run: an index of images, an index of texts, and the studies behind their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medxpert.cases import Cases
+from medxpert.errors import ConfigError, DataError
+from medxpert.folders import atomic_folder, seal, verified
+from medxpert.ontology import OBSERVATIONS, POSITIVE
+from medxpert.run import Run
+from medxpert.words import Hit, Index
+
+Match = Literal["image", "text"]
+MATCHES: tuple[Match, ...] = ("image", "text")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which cases may be found; None lets all pass.
+
+    Attributes:
+        view: projection, as the study's image says.
+        label: an observation that must be positive.
+        split: train, val or test.
+        policy: open, credentialed or private.
+        source: the data set.
+        exclude_patient: a patient whose studies are left out: the query's own.
+    """
+
+    view: str | None = None
+    label: str | None = None
+    split: str | None = None
+    policy: str | None = None
+    source: str | None = None
+    exclude_patient: str | None = None
+
+    def allowed(self, cases: Cases) -> NDArray[np.bool_] | None:
+        """Return the mask [N] of the cases that pass; None when all do.
+
+        Raises:
+            ConfigError: the label is none of the 14.
+        """
+        masks = [self._equal(cases, name) for name in ("view", "split", "policy", "source") if getattr(self, name)]
+        if self.label:
+            masks.append(cases.labels[:, _observation(self.label)] == POSITIVE)
+        if self.exclude_patient:
+            masks.append(np.array(cases.patient_ids) != self.exclude_patient)
+        return np.logical_and.reduce(masks) if masks else None
+
+    def _equal(self, cases: Cases, name: str) -> NDArray[np.bool_]:
+        return np.array(cases.column(name)) == getattr(self, name)
+
+
+def _observation(name: str) -> int:
+    if name not in OBSERVATIONS:
+        raise ConfigError(f"filter.label={name}: expected one of {', '.join(OBSERVATIONS)}")
+    return OBSERVATIONS.index(name)
+
+
+class Sides(Protocol):
+    """Float rows [N, D] of the images and of the texts of N studies."""
+
+    @property
+    def image(self) -> NDArray[np.floating]:
+        """Unit rows of the images."""
+        ...
+
+    @property
+    def text(self) -> NDArray[np.floating]:
+        """Unit rows of the texts."""
+        ...
+
+
+def write_index(folder: Path, make: Callable[[], Index], sides: Sides, fields: Mapping[str, str]) -> None:
+    """Index both sides of one split; row i of the index is row i of the split's embeddings.
+
+    Args:
+        folder: replaced as a whole.
+        make: makes an empty index.
+        sides: what to index.
+        fields: for the manifest: encoder, policy and split.
+    """
+    with atomic_folder(folder) as sibling:
+        for side, rows in (("image", sides.image), ("text", sides.text)):
+            index = make()
+            index.build(np.asarray(rows, dtype=np.float32))
+            index.save(sibling / f"{side}.index")
+        made_by = f"{type(index).__module__}.{type(index).__qualname__}"
+        seal(sibling, {"index": made_by, "count": len(sides.image), "dim": sides.image.shape[1], **fields})
+
+
+class Gallery:
+    """A run's index, opened for searching."""
+
+    def __init__(self, run: Run, encoder: str) -> None:
+        """Open the index of a run for queries by the encoder with this fingerprint.
+
+        Raises:
+            DataError: the index is damaged, or another encoder made it.
+        """
+        self._folder = run.index
+        self._rebuild = f"python -m medxpert.embed run={run.path}"
+        self._manifest = verified(run.index, self._rebuild)
+        if self._manifest["encoder"] != encoder:
+            raise DataError(
+                f"{run.index} was built by encoder {self._manifest['encoder'][:12]}, the run's model is "
+                f"{encoder[:12]}; rebuild it: {self._rebuild}"
+            )
+        self.cases = Cases(run.path / "embeddings" / self._manifest["split"] / "cases.parquet")
+        if len(self.cases) != self._manifest["count"]:
+            raise DataError(
+                f"{run.index} holds {self._manifest['count']} rows for {len(self.cases)} cases; "
+                f"rebuild it: {self._rebuild}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @cached_property
+    def _image(self) -> Index:
+        return self._load("image")
+
+    @cached_property
+    def _text(self) -> Index:
+        return self._load("text")
+
+    def _load(self, kind: Match) -> Index:
+        module, name = self._manifest["index"].rsplit(".", 1)
+        index: Index = getattr(import_module(module), name)()
+        index.load(self._folder / f"{kind}.index")
+        return index
+
+    def search(self, query: NDArray[np.float32], top_k: int, match: Match, where: Filter) -> list[Hit]:
+        """Find the cases whose images or texts are nearest to one unit vector [D].
+
+        Raises:
+            ConfigError: top_k or match cannot be honoured.
+        """
+        if match not in MATCHES:
+            raise ConfigError(f"match={match}: expected image or text")
+        if not 1 <= top_k <= len(self):
+            raise ConfigError(f"top_k={top_k} lies outside 1..{len(self)}, the number of indexed cases")
+        index = self._image if match == "image" else self._text
+        found = index.search(query[None], top_k, where.allowed(self.cases))
+        pairs = zip(found.rows[0].tolist(), found.scores[0].tolist(), strict=True)
+        return self._hits([(row, score) for row, score in pairs if row >= 0])
+
+    def _hits(self, found: Sequence[tuple[int, float]]) -> list[Hit]:
+        return [
+            Hit(
+                rank,
+                score,
+                self.cases.study_ids[row],
+                self.cases.patient_ids[row],
+                self.cases.texts[row],
+                self.cases.labels_of(row),
+                row,
+            )
+            for rank, (row, score) in enumerate(found, start=1)
+        ]

@@ -1,0 +1,133 @@
+"""Weights from elsewhere: the forms that `model.weights=` accepts, read under our names."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from medxpert.errors import ConfigError
+from medxpert.folders import read_json
+from medxpert.models.architecture import Architecture, check_activation, check_weights
+from medxpert.models.download import download
+from medxpert.models.folder import MERGES, WEIGHTS, find_folder, read_card
+from medxpert.models.state import read_state, renamed
+from medxpert.models.tokenizer import Tokenizer, read_merges
+from medxpert.words import Policy, Stage
+
+ACCEPTED = (
+    "an open_clip file (.safetensors, .pt), a folder of open_clip or of a Hugging Face CLIPModel, "
+    "a MedXpert run or its model folder"
+)
+_SUFFIXES = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}
+_OPEN_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_HUGGING_FACE_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights under our names, and what came with them.
+
+    Attributes:
+        weights: float32, exactly the names and shapes that the architecture needs.
+        architecture: with the pixel normalisation that the weights were trained with.
+        tokenizer: the one exported with the weights; None for the published one.
+        policy: the strictest policy of the data that the weights have seen.
+    """
+
+    weights: dict[str, Tensor]
+    architecture: Architecture
+    tokenizer: Tokenizer | None = None
+    stage: Stage = "pretrained"
+    policy: Policy = "open"
+
+
+def read_checkpoint(weights: str, architecture: Architecture) -> Checkpoint:
+    """Read `model.weights=`: an open_clip tag, or a path in one of the `ACCEPTED` forms.
+
+    Raises:
+        ConfigError: there is no such tag or path, the download failed, or the weights were trained with another
+            architecture, such as the other activation.
+        DataError: the file is broken or holds other weights.
+    """
+    path = Path(weights).expanduser()
+    if path.is_file():
+        return _checkpoint(path, architecture)
+    if path.is_dir():
+        return _read_folder(path, architecture)
+    if path.suffix in _SUFFIXES or "/" in weights or weights.startswith("."):
+        raise ConfigError(f"model.weights={weights} does not exist; give {ACCEPTED}")
+    published = download(weights, architecture, ACCEPTED)
+    return _checkpoint(published.path, replace(architecture, mean=published.mean, std=published.std))
+
+
+def read_exported(folder: Path) -> Checkpoint:
+    """Read a model folder that `CLIP.export` wrote.
+
+    Raises:
+        DataError: it is incomplete, broken or changed.
+    """
+    card = read_card(folder)
+    tokenizer = Tokenizer(read_merges(folder / MERGES), card.architecture.context_length)
+    checkpoint = _checkpoint(folder / WEIGHTS, card.architecture)
+    return replace(checkpoint, tokenizer=tokenizer, stage=card.stage, policy=card.policy)
+
+
+def _checkpoint(path: Path, architecture: Architecture) -> Checkpoint:
+    weights = renamed(read_state(path), path)
+    check_weights({name: tuple(tensor.shape) for name, tensor in weights.items()}, architecture, path)
+    return Checkpoint(weights, architecture)
+
+
+def _read_folder(folder: Path, architecture: Architecture) -> Checkpoint:
+    exported = find_folder(folder)
+    if exported:
+        _check_same(read_card(exported).architecture, architecture, folder)
+        return read_exported(exported)
+    if (folder / "open_clip_config.json").is_file():
+        return _read_open_clip(folder, architecture)
+    if (folder / "config.json").is_file():
+        return _read_hugging_face(folder, architecture)
+    raise ConfigError(
+        f"model.weights={folder} holds no model.json, open_clip_config.json or config.json; give {ACCEPTED}"
+    )
+
+
+def _read_open_clip(folder: Path, architecture: Architecture) -> Checkpoint:
+    config = read_json(folder / "open_clip_config.json")
+    quick = config.get("model_cfg", {}).get("quick_gelu", False)
+    check_activation("quick_gelu" if quick else "gelu", architecture, str(folder))
+    pixels = config.get("preprocess_cfg", {})
+    normalised = _normalised(architecture, pixels.get("mean"), pixels.get("std"))
+    return _checkpoint(_weights_file(folder, _OPEN_CLIP_FILES), normalised)
+
+
+def _read_hugging_face(folder: Path, architecture: Architecture) -> Checkpoint:
+    config = read_json(folder / "config.json")
+    activation = config.get("vision_config", {}).get("hidden_act", "quick_gelu")
+    check_activation(activation, architecture, str(folder))
+    file = folder / "preprocessor_config.json"
+    pixels = read_json(file) if file.is_file() else {}
+    normalised = _normalised(architecture, pixels.get("image_mean"), pixels.get("image_std"))
+    return _checkpoint(_weights_file(folder, _HUGGING_FACE_FILES), normalised)
+
+
+def _normalised(architecture: Architecture, mean: Any, std: Any) -> Architecture:
+    """Take the pixel normalisation of a checkpoint, where it states one."""
+    return replace(architecture, mean=tuple(mean or architecture.mean), std=tuple(std or architecture.std))
+
+
+def _weights_file(folder: Path, names: tuple[str, ...]) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise ConfigError(f"model.weights={folder} holds neither {' nor '.join(names)}; give {ACCEPTED}")
+
+
+def _check_same(found: Architecture, wanted: Architecture, folder: Path) -> None:
+    ours = asdict(wanted) | {"name": found.name, "mean": found.mean, "std": found.std}
+    for key, value in asdict(found).items():
+        if ours[key] != value:
+            raise ConfigError(f"model.weights={folder} was built with {key} {value}, this model has {ours[key]}")

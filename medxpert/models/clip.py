@@ -1,0 +1,149 @@
+"""CLIP (Radford et al., ICML 2021) for grey radiographs: two towers, one space."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from medxpert.models.architecture import Architecture, Convolutional, Transformer, published_architecture
+from medxpert.models.checkpoint import Checkpoint, read_checkpoint, read_exported
+from medxpert.models.convolutional import ConvolutionalTower
+from medxpert.models.embeddings import ImageEmbedding, TextEmbedding
+from medxpert.models.folder import MERGES, WEIGHTS, write_card
+from medxpert.models.freezing import FreezableTower
+from medxpert.models.tokenizer import Tokenizer, clip_tokenizer
+from medxpert.models.transformer import Tower
+from medxpert.words import Policy, Stage
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """How many blocks of each tower stay as they are, with the embeddings below them; 0 trains all."""
+
+    image_blocks: int = 0
+    text_blocks: int = 0
+
+
+NOTHING_FROZEN = Freeze()
+
+
+class CLIP(nn.Module):
+    """Maps radiographs and token rows to unit vectors of one space.
+
+    Args:
+        architecture: sizes of both towers.
+        tokenizer: what makes the token rows; the published one, cut to the vocabulary, if absent.
+
+    Attributes:
+        logit_scale: learnable logarithm of the factor on cosine similarities.
+        stage: where the weights come from.
+        policy: the strictest policy of the data that the weights have seen.
+    """
+
+    def __init__(self, architecture: Architecture, tokenizer: Tokenizer | None = None) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.tokenizer = tokenizer or clip_tokenizer(architecture.vocab_size, architecture.context_length)
+        self.image_side = architecture.image_side
+        self.embed_dim = architecture.embed_dim
+        self.stage: Stage = "untrained"
+        self.policy: Policy = "open"
+        self.image = _image_tower(architecture)
+        self.text = _tower(TextEmbedding(architecture), architecture.text, architecture, "text")
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """Encode grey levels 0..255, uint8 or float [B, S, S], to unit float32 rows [B, D]."""
+        return self.image(pixels)
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Encode int64 [B, L], as `tokenizer` makes them, to unit float32 rows [B, D].
+
+        The end-of-text mark has the highest number, and the tower is causal, so padding behind it changes nothing.
+        """
+        return self.text(tokens, tokens.argmax(dim=-1))
+
+    def freeze(self, freeze: Freeze) -> None:
+        """Freeze the embeddings and first blocks of each tower.
+
+        Raises:
+            ConfigError: a tower has fewer blocks.
+        """
+        self.image.freeze(freeze.image_blocks)
+        self.text.freeze(freeze.text_blocks)
+
+    def export(self, folder: Path) -> str:
+        """Write weights, architecture and merges, for `open_encoder`, `open_model` and `model.weights=`.
+
+        Returns:
+            The fingerprint of the weights file.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, folder / WEIGHTS)
+        self.tokenizer.save(folder / MERGES)
+        return write_card(folder, self.architecture, self.stage, self.policy).fingerprint
+
+
+def vit_clip(architecture: str, weights: str | None = None, freeze: Freeze = NOTHING_FROZEN) -> CLIP:
+    """Build a published CLIP.
+
+    Args:
+        architecture: open_clip's name, such as ViT-B-32-quickgelu.
+        weights: an open_clip tag, a file, a folder or a run; None for random weights.
+        freeze: what stays as it is.
+
+    Raises:
+        ConfigError: the architecture, the weights or the number of blocks cannot be had.
+        DataError: the weights are broken or belong to another model.
+    """
+    return build(published_architecture(architecture), weights, freeze)
+
+
+def build(architecture: Architecture, weights: str | None, freeze: Freeze) -> CLIP:
+    """Build a CLIP of any architecture; the arguments are those of `vit_clip`."""
+    model = CLIP(architecture) if weights is None else _loaded(read_checkpoint(weights, architecture))
+    model.freeze(freeze)
+    return model
+
+
+def open_model(folder: Path) -> CLIP:
+    """Open a model folder that `CLIP.export` wrote.
+
+    Raises:
+        DataError: it is incomplete, broken or changed.
+    """
+    return _loaded(read_exported(folder))
+
+
+def _loaded(checkpoint: Checkpoint) -> CLIP:
+    with torch.device("meta"):  # random weights would only be drawn to be replaced
+        model = CLIP(checkpoint.architecture, checkpoint.tokenizer)
+    model.load_state_dict(checkpoint.weights, assign=True)
+    model.image.to(memory_format=torch.channels_last)
+    model.stage = checkpoint.stage
+    model.policy = checkpoint.policy
+    return model
+
+
+def _image_tower(architecture: Architecture) -> FreezableTower:
+    size = architecture.image
+    if isinstance(size, Convolutional):
+        return ConvolutionalTower(architecture, size)
+    return _tower(ImageEmbedding(architecture, size.width), size, architecture, "image")
+
+
+def _tower(embedding: nn.Module, size: Transformer, architecture: Architecture, name: str) -> Tower:
+    return Tower(
+        embedding,
+        size,
+        architecture.embed_dim,
+        architecture.activation,
+        causal=name == "text",
+        standardised=architecture.standardised,
+        name=name,
+    )

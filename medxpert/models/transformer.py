@@ -1,0 +1,125 @@
+"""The transformer tower that CLIP's images and texts share (Radford et al., ICML 2021).
+
+Written on `F.linear` and `F.scaled_dot_product_attention`: `nn.MultiheadAttention` copies its input projection for
+every sample under bf16 without gradients, which makes frozen and evaluated blocks several times slower.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from medxpert.models.architecture import Activation, Transformer
+from medxpert.models.freezing import FreezableTower
+from medxpert.models.normalisation import BatchNorm
+
+
+class Block(nn.Module):
+    """Pre-norm attention and MLP with residual connections, initialised as CLIP's in a stack of `depth` blocks."""
+
+    def __init__(self, width: int, heads: int, activation: Activation, depth: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.activation = activation
+        self.norm1 = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+        self._init(width, depth)
+
+    def forward(self, x: Tensor, causal: bool) -> Tensor:
+        """Map tokens [B, L, W] to [B, L, W]; causal tokens see only those before them."""
+        query, key, value = self._heads(self.qkv(self.norm1(x)), 3)
+        attended = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        return self._finish(x, attended)
+
+    def pool(self, x: Tensor, places: Tensor, visible: Tensor | None) -> Tensor:
+        """Compute the block for one token per row only.
+
+        Args:
+            x: tokens [B, L, W].
+            places: int64 [B], the token to keep.
+            visible: bool [B, L], the tokens it may see; None for all.
+
+        Returns:
+            [B, W], the row `places` of what `forward` returns.
+        """
+        width = x.shape[-1]
+        normed = self.norm1(x)
+        rows = torch.arange(len(x), device=x.device)
+        (query,) = self._heads(
+            F.linear(normed[rows, places], self.qkv.weight[:width], self.qkv.bias[:width])[:, None], 1
+        )
+        key, value = self._heads(F.linear(normed, self.qkv.weight[width:], self.qkv.bias[width:]), 2)
+        mask = None if visible is None else visible[:, None, None, :]
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self._finish(x[rows, places][:, None], attended)[:, 0]
+
+    def _init(self, width: int, depth: int) -> None:
+        """Draw weights by width, and residual branches smaller by depth."""
+        residual_std = (2 * depth * width) ** -0.5
+        for layer, std in (
+            (self.qkv, width**-0.5),
+            (self.out, residual_std),
+            (self.fc1, (2 * width) ** -0.5),
+            (self.fc2, residual_std),
+        ):
+            nn.init.normal_(layer.weight, std=std)
+            nn.init.zeros_(layer.bias)
+
+    def _heads(self, x: Tensor, num_parts: int) -> tuple[Tensor, ...]:
+        """Split [B, L, parts * W] into parts of [B, heads, L, W / heads]."""
+        return x.unflatten(-1, (num_parts, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+
+    def _finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = x + self.out(attended.transpose(1, 2).flatten(2))
+        return x + self.fc2(self._activate(self.fc1(self.norm2(x))))
+
+    def _activate(self, x: Tensor) -> Tensor:
+        return F.gelu(x) if self.activation == "gelu" else x * torch.sigmoid(1.702 * x)
+
+
+class Tower(FreezableTower):
+    """An embedding, blocks, and a projection of one token to the shared space.
+
+    Args:
+        embedding: maps inputs to tokens [B, L, W].
+        size: width, blocks and heads.
+        embed_dim: width D of the shared space.
+        activation: of the MLPs.
+        causal: tokens see only those before them.
+        standardised: outputs are standardised over the batch before they are normalised.
+        name: "image" or "text", for messages.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Module,
+        size: Transformer,
+        embed_dim: int,
+        activation: Activation,
+        causal: bool,
+        standardised: bool,
+        name: str,
+    ) -> None:
+        blocks = (Block(size.width, size.heads, activation, size.blocks) for _ in range(size.blocks))
+        super().__init__(name, embedding, nn.ModuleList(blocks))
+        self.causal = causal
+        self.norm = nn.LayerNorm(size.width)
+        self.projection = nn.Parameter(torch.randn(size.width, embed_dim) * size.width**-0.5)
+        self.standard = BatchNorm(embed_dim, gain=None) if standardised else nn.Identity()
+
+    def forward(self, inputs: Tensor, places: Tensor | None = None) -> Tensor:
+        """Map B inputs to unit float32 rows [B, D], read off the tokens at `places`, int64 [B], or the first ones."""
+        x = self.embedding(inputs)
+        places = torch.zeros(len(x), dtype=torch.int64, device=x.device) if places is None else places
+        for block in self.blocks[:-1]:
+            x = block(x, self.causal)
+        visible = torch.arange(x.shape[1], device=x.device) <= places[:, None] if self.causal else None
+        pooled = self.norm(cast(Block, self.blocks[-1]).pool(x, places, visible))
+        return F.normalize(self.standard((pooled @ self.projection).float()), dim=-1)

@@ -1,0 +1,72 @@
+"""Patients and their studies: everything about one follows from (seed, patient number) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from medxpert.phantom.acquisition import BEDRIDDEN_RATE, draw_acquisition, draw_devices
+from medxpert.phantom.anatomy import draw_anatomy
+from medxpert.phantom.findings import PhantomFinding, draw_course, is_lasting
+from medxpert.phantom.scene import Scene
+from medxpert.phantom.text import PhantomReport, write_report
+
+_STUDY_COUNTS = (1, 1, 1, 1, 1, 2, 2, 2, 3, 4)
+"""A patient has one of these numbers of studies, each equally likely."""
+
+_HELD_OUT = {1: "test", 3: "val", 9: "test", 13: "val", 17: "test"}
+"""Of every 25 patients; the first five reach all splits."""
+
+
+@dataclass(frozen=True)
+class PhantomStudy:
+    """One film of a patient and the report on it."""
+
+    patient: int
+    number: int
+    scene: Scene
+    report: PhantomReport
+
+
+def split_of(patient: int) -> str:
+    """Return the split a patient belongs to whatever the number of studies: 80 % train, 8 % val, 12 % test."""
+    return _HELD_OUT.get(patient % 25, "train")
+
+
+def _generator(seed: int, patient: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence((seed, patient)))
+
+
+def roster(seed: int, num_studies: int) -> Iterator[tuple[int, int]]:
+    """Yield patients and how many studies each has, until all splits together have num_studies."""
+    patient = 0
+    while num_studies > 0:
+        count = min(_num_studies(_generator(seed, patient)), num_studies)
+        yield patient, count
+        num_studies -= count
+        patient += 1
+
+
+def _num_studies(rng: np.random.Generator) -> int:
+    return _STUDY_COUNTS[int(rng.random() * len(_STUDY_COUNTS))]
+
+
+def draw_patient(seed: int, patient: int) -> list[PhantomStudy]:
+    """Draw a patient's studies in order of time."""
+    rng = _generator(seed, patient)
+    count = _num_studies(rng)
+    anatomy = draw_anatomy(rng)
+    bedridden = bool(rng.random() < BEDRIDDEN_RATE)
+    studies = []
+    implants: tuple[PhantomFinding, ...] = ()
+    for number, pathologies in enumerate(draw_course(count, rng), start=1):
+        devices = draw_devices(bedridden, rng)
+        if number == 1:
+            implants = tuple(device for device in devices if is_lasting(device.kind))
+        passing = (device for device in devices if not is_lasting(device.kind))
+        carried = {finding.kind: finding for finding in (*pathologies, *implants, *passing)}
+        scene = Scene(anatomy, draw_acquisition(bedridden, rng), tuple(carried.values()))
+        studies.append(PhantomStudy(patient, number, scene, write_report(scene, rng)))
+    return studies

@@ -1,0 +1,50 @@
+"""What a run was made with, so that its numbers can be made again."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = (
+    "torch",
+    "pytorch-lightning",
+    "transformers",
+    "open_clip_torch",
+    "faiss-cpu",
+    "faiss-gpu",
+    "numpy",
+    "pyarrow",
+)
+
+
+def environment() -> dict[str, object]:
+    """Return time (UTC), MedXpert's version and commit, Python, platform and the versions of the main packages."""
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": _version("medxpert"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the checkout's commit; None for an installed package or where git is absent."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()

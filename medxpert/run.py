@@ -1,0 +1,154 @@
+"""The run directory: the path that train, evaluate, infer and the app exchange."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medxpert.cases import Cases
+from medxpert.errors import ConfigError, DataError
+from medxpert.folders import MANIFEST, atomic_folder, explained, read_json, seal, verified, write_json
+from medxpert.words import Policy
+
+OUTPUTS = Path("outputs")
+LATEST = "latest"
+PROVENANCE = "provenance.json"
+"""Written last: a run without it was interrupted."""
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """One split as one encoder sees it.
+
+    Attributes:
+        image: float16 [N, D] unit rows, memory-mapped.
+        text: float16 [N, D] unit rows, memory-mapped.
+        cases: the N studies.
+    """
+
+    image: NDArray[np.float16]
+    text: NDArray[np.float16]
+    cases: Cases
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run on disk.
+
+    Attributes:
+        path: its folder.
+    """
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        """Folder of the exported encoder."""
+        return self.path / "model"
+
+    @property
+    def index(self) -> Path:
+        """Folder of the searchable index."""
+        return self.path / "index"
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Version, commit, packages, seed, data fingerprint, policy, stage of the starting weights."""
+        provenance: dict[str, Any] = read_json(self.path / PROVENANCE)
+        return provenance
+
+    @property
+    def policy(self) -> Policy:
+        """The strictest policy of what went into the run."""
+        policy: Policy = self.provenance["policy"]
+        return policy
+
+    def splits(self) -> list[str]:
+        """Names of the embedded splits."""
+        return sorted(path.parent.name for path in (self.path / "embeddings").glob(f"*/{MANIFEST}"))
+
+    def embeddings(self, split: str, starting: bool = False) -> Embeddings:
+        """Open one split's embeddings by the adapted weights, or by the weights training started from.
+
+        Raises:
+            ConfigError: the run holds no such split.
+            DataError: the folder is damaged.
+        """
+        if split not in self.splits():
+            raise ConfigError(f"split={split}: {self.path} holds {', '.join(self.splits()) or 'no embeddings'}")
+        folder = self.path / "embeddings" / split
+        verified(folder)
+        prefix = "start_" if starting else ""
+        image, text = (np.load(folder / f"{prefix}{kind}.npy", mmap_mode="r") for kind in ("image", "text"))
+        cases = Cases(folder / "cases.parquet")
+        if not len(image) == len(text) == len(cases):
+            raise DataError(
+                f"{folder}: {len(image)} images, {len(text)} texts, {len(cases)} cases; expected equal numbers"
+            )
+        return Embeddings(image, text, cases)
+
+
+def write_embeddings(
+    folder: Path, arrays: Mapping[str, NDArray[np.float16]], cases: Path, fields: Mapping[str, Any]
+) -> None:
+    """Write one split: arrays by name (image, text, start_image, start_text) [N, D] and a copy of the cases table."""
+    with atomic_folder(folder) as sibling:
+        for name, array in arrays.items():
+            np.save(sibling / f"{name}.npy", array)
+        shutil.copyfile(cases, sibling / "cases.parquet")
+        seal(sibling, fields)
+
+
+def finish_run(path: Path, provenance: Mapping[str, Any]) -> Run:
+    """Declare a run complete: write its provenance, then let outputs/latest point to it."""
+    write_json(path / PROVENANCE, provenance)
+    point_latest(path)
+    return Run(path)
+
+
+def point_latest(path: Path) -> None:
+    """Let `latest` beside the run name it: a symlink, or a text file where symlinks are refused."""
+    latest = path.parent / LATEST
+    sibling = path.parent / f".{LATEST}.{path.name}"
+    with explained(latest):
+        try:
+            sibling.symlink_to(path.name)
+        except OSError:
+            sibling.write_text(path.name, encoding="utf-8")
+        sibling.replace(latest)
+
+
+def open_run(name: str | Path, outputs: Path = OUTPUTS) -> Run:
+    """Open a run by folder, by its name under outputs/, or as "latest".
+
+    Raises:
+        ConfigError: there is no such run.
+        DataError: the run was interrupted before it was complete.
+    """
+    path = _locate(str(name), outputs)
+    if not (path / PROVENANCE).is_file():
+        raise DataError(
+            f"run {path} is not complete (no {PROVENANCE}: training was interrupted); "
+            "run python train.py again or give another run="
+        )
+    return Run(path)
+
+
+def _locate(name: str, outputs: Path) -> Path:
+    if name == LATEST and (outputs / LATEST).is_file():
+        name = (outputs / LATEST).read_text(encoding="utf-8").strip()
+    for path in (Path(name), outputs / name):
+        if path.is_dir():
+            return path.resolve()
+    found = sorted(
+        (p.name for p in outputs.glob("*/") if (p / PROVENANCE).is_file() and p.name != LATEST), reverse=True
+    )
+    known = f"; {outputs} holds {', '.join(found[:3])}" if found else "; make one: python train.py"
+    raise ConfigError(f"run={name} does not exist{known}")

@@ -1,0 +1,141 @@
+"""The chain of train.py: build the parts, fit, then export, embed, index and measure."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from medxpert.callbacks.panel import log_panel
+from medxpert.config.build import build, resolve
+from medxpert.datamodule import DataModule
+from medxpert.distributed import leave_group
+from medxpert.embedding import Start, publish, starting_point
+from medxpert.evaluation.console import show
+from medxpert.evaluation.evaluate import measure_run
+from medxpert.evaluation.record import METRICS, write_metrics
+from medxpert.folders import atomic_file
+from medxpert.module import ContrastiveModule
+from medxpert.provenance import environment
+from medxpert.run import Run, finish_run
+from medxpert.words import Rejected
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one training is made of."""
+
+    folder: Path
+    module: ContrastiveModule
+    data: DataModule
+    trainer: pl.Trainer
+
+
+def train(cfg: DictConfig) -> None:
+    """Run the chain; only the first process writes."""
+    quieten()
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    torch.set_flush_denormal(True)
+    parts = assemble(cfg)
+    parts.trainer.validate(parts.module, datamodule=parts.data, verbose=False)
+    if parts.trainer.is_global_zero:
+        write_config(parts.folder, resolve(cfg))
+    start = starting_point(parts.module.model, parts.data.stores) if parts.trainer.is_global_zero else None
+    parts.trainer.fit(parts.module, datamodule=parts.data)
+    if start is not None:
+        finish(cfg, parts, start)
+    leave_group()
+
+
+def quieten() -> None:
+    """Keep advertisements and remarks about the library's own insides off the terminal."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for remark in ("`isinstance\\(treespec", "The number of training batches", "The '.*_dataloader' does not have many"):
+        warnings.filterwarnings("ignore", message=remark)
+
+
+def assemble(cfg: DictConfig) -> Parts:
+    """Build every part of a checked configuration."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    module = ContrastiveModule(build(cfg.model), build(cfg.loss), build(cfg.optimizer), build(cfg.scheduler))
+    model = module.model
+    data = build(cfg.loader, reader=build(cfg.data), tokenizer=model.tokenizer, image_side=model.image_side)()
+    trainer = build(
+        cfg.trainer,
+        callbacks=list((build(cfg.callbacks) or {}).values()),
+        logger=list((build(cfg.logger) or {}).values()),
+        default_root_dir=str(folder),
+    )
+    return Parts(folder, module, data, trainer)
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write the composed configuration, secrets left out."""
+    with atomic_file(folder / "config.yaml") as sibling:
+        sibling.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def load_best(trainer: pl.Trainer, module: ContrastiveModule) -> None:
+    """Go back to the epoch that validation chose; without a checkpoint the last weights stay."""
+    checkpoint = trainer.checkpoint_callback
+    path = checkpoint.best_model_path if isinstance(checkpoint, ModelCheckpoint) else ""
+    if path:
+        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+
+
+def finish(cfg: DictConfig, parts: Parts, start: Start) -> None:
+    """Export, embed, index, measure on validation, and let outputs/latest point here."""
+    model, stores, folder = parts.module.model, parts.data.stores, parts.folder
+    load_best(parts.trainer, parts.module)
+    model.stage = "adapted"
+    model.to(parts.trainer.strategy.root_device)
+    vectors = publish(folder, model, stores, start, partial(build, cfg.index))
+    log_panel(parts.trainer.loggers, stores["val"], *vectors["val"])
+    write_rejected(folder / "rejected.csv", parts.data.rejected)
+    known = provenance(cfg, parts, start)
+    result = measure_run(Run(folder), "val", start.stage, cfg.seed)
+    write_metrics(folder / METRICS, result, known["policy"])
+    finish_run(folder, known)
+    show(result, known["policy"], [str(folder)])
+
+
+def provenance(cfg: DictConfig, parts: Parts, start: Start) -> dict[str, Any]:
+    """Return what the run was made with."""
+    choices = HydraConfig.get().runtime.choices
+    stores = parts.data.stores
+    return {
+        **environment(),
+        "seed": cfg.seed,
+        "model": choices["model"],
+        "data": choices["data"],
+        "overrides": list(HydraConfig.get().overrides.task),
+        "starting_stage": start.stage,
+        "policy": parts.module.model.policy,
+        "stores": {split: store.folder.name for split, store in stores.items()},
+        "studies": {split: len(store) for split, store in stores.items()},
+        "rejected": len(parts.data.rejected),
+        "steps": parts.trainer.global_step,
+        "processes": parts.trainer.world_size,
+    }
+
+
+def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+    """List what was left out, and why."""
+    with atomic_file(path) as sibling, sibling.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("where", "reason"))
+        rows.writerows((item.where, item.reason) for item in rejected)

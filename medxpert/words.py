@@ -1,0 +1,164 @@
+"""The words that every room shares: studies, hits, reports, and the Protocols of replaceable parts.
+
+Shape letters: N studies, B batch, D embedding width, L tokens, C labels, H W pixels, K neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Policy = Literal["open", "credentialed", "private"]
+POLICIES: tuple[Policy, ...] = ("open", "credentialed", "private")
+"""From the loosest to the strictest."""
+
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+
+Stage = Literal["untrained", "pretrained", "adapted"]
+
+
+class Image(Protocol):
+    """One radiograph whose pixels are read only when somebody asks for them. Must pickle."""
+
+    @property
+    def view(self) -> str:
+        """Projection: "PA", "AP", "LATERAL" or "" when unknown."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Identify the content without decoding it; equal fingerprints mean equal pixels."""
+        ...
+
+    def read(self) -> Path | bytes | NDArray[np.uint8]:
+        """Return a file, an encoded file's bytes, or grey pixels [H, W]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One patient's examination at one time.
+
+    Attributes:
+        text_kind: "prompt" where the text is a sentence made from labels, not a report.
+        labels: observation name -> 1 positive, 0 negative, -1 uncertain; names not mentioned are absent.
+        truth: what a generator knows and no reader of real data does, as plain JSON values:
+            {"image": {...}, "report": {...}}.
+    """
+
+    study_id: str
+    patient_id: str
+    images: tuple[Image, ...]
+    findings: str = ""
+    impression: str = ""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    split: str = ""
+    source: str = ""
+    policy: Policy = "private"
+    text_kind: Literal["report", "prompt"] = "report"
+    truth: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One row or image that could not be used, and why. Readers yield it in a study's place."""
+
+    where: str
+    reason: str
+
+
+class Reader(Protocol):
+    """Yields the studies of one split in a fixed order, and a `Rejected` for each row it had to skip."""
+
+    def __call__(self, split: str) -> Iterable[Study | Rejected]:
+        """Read one of `SPLITS`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One similar case: its place, its cosine similarity and the case itself."""
+
+    rank: int
+    score: float
+    study_id: str
+    patient_id: str
+    text: str
+    labels: Mapping[str, int]
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One statement of a report about one observation, with the studies that support it."""
+
+    observation: str
+    status: Literal["present", "absent", "uncertain"]
+    sentence: str
+    support: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A structured draft: findings with their evidence, and an impression."""
+
+    findings: tuple[Finding, ...]
+    impression: str
+    reporter: str
+    notice: str
+
+
+class Encoder(Protocol):
+    """Maps radiographs and texts to unit vectors of one space."""
+
+    image_side: int
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Encode grey pixels [B, image_side, image_side] to unit rows [B, D]."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode B texts to unit rows [B, D]."""
+        ...
+
+
+class Neighbours(NamedTuple):
+    """The best rows per query, best first; missing places hold row -1 and score -inf."""
+
+    scores: NDArray[np.float32]
+    """[Q, K] inner products."""
+    rows: NDArray[np.int64]
+    """[Q, K] rows of the indexed vectors."""
+
+
+class Index(Protocol):
+    """Finds the nearest of N unit vectors by inner product."""
+
+    def build(self, vectors: NDArray[np.float32]) -> None:
+        """Hold vectors [N, D]."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write to one file."""
+        ...
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote."""
+        ...
+
+    def search(self, queries: NDArray[np.float32], top_k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
+        """Find the top_k rows for queries [Q, D], among the rows where allowed [N] is true."""
+        ...
+
+
+class Reporter(Protocol):
+    """Drafts a report from similar cases."""
+
+    def __call__(self, hits: Sequence[Hit]) -> Report:
+        """Write the draft; every finding names the studies that support it."""
+        ...

@@ -1,0 +1,80 @@
+"""One small run, trained once by the real command, that many tests open."""
+
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = (
+    "data.num_studies=150",
+    "data.side=64",
+    "model.image_side=64",
+    "model.image_widths=[8,16]",
+    "model.text_width=32",
+    "model.text_blocks=1",
+    "model.vocab_size=1024",
+    "trainer.max_epochs=2",
+    "trainer.precision=32",
+    "loader.batch_size=32",
+)
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep decoded pixels out of the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("MEDXPERT_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Return a working folder whose outputs/ holds one small run, made by train.py and evaluate.py."""
+    folder = tmp_path_factory.mktemp("project")
+    for script, arguments in (("train.py", SMALL), ("evaluate.py", ())):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / script), *arguments], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture
+def copied_run(project: Path, tmp_path: Path) -> Path:
+    """Return a copy of the run that may be damaged."""
+    copy = tmp_path / "run"
+    shutil.copytree((project / "outputs" / "latest").resolve(), copy)
+    return copy
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Outcome]:
+    """Call a root script in this process, as typed, in an empty working folder."""
+
+    def call(script: str, *arguments: str, cwd: Path = tmp_path) -> Outcome:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", [str(ROOT / script), *arguments])
+        status = 0
+        try:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        captured = capsys.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return call

@@ -1,0 +1,81 @@
+import io
+import json
+from collections.abc import Callable
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from medxpert.cases import encode_labels, write_cases
+from medxpert.data.phantom import read
+from medxpert.folders import atomic_folder, seal
+from medxpert.ontology import OBSERVATIONS
+from medxpert.run import Run, finish_run, write_embeddings
+from medxpert.text import longest_section
+
+STUDIES = {"train": 60, "test": 30}
+WIDTH = 16
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def thumbnail(generator):
+    picture = PIL.Image.fromarray(generator.integers(0, 255, (32, 32), dtype=np.uint8))
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG")
+    return encoded.getvalue()
+
+
+def rows_of(split, generator, prompts, labelled, truths):
+    for study, _ in zip(read(split, num_studies=400), range(STUDIES[split]), strict=False):
+        section, text = longest_section(study.findings, study.impression)
+        labels = dict.fromkeys(OBSERVATIONS, 0) | dict(study.labels) if prompts else study.labels
+        yield {
+            "study_id": study.study_id,
+            "patient_id": study.patient_id,
+            "text": " and ".join(name for name, value in labels.items() if value == 1) if prompts else text,
+            "section": "prompt" if prompts else section,
+            "view": study.images[0].view,
+            "split": split,
+            "source": "phantom",
+            "policy": "credentialed",
+            "path": "",
+            "truth": json.dumps(study.truth) if truths else None,
+            "labels": encode_labels(labels if labelled else {}),
+            "thumbnail": thumbnail(generator),
+        }
+
+
+@pytest.fixture
+def make_run(tmp_path) -> Callable[..., Run]:
+    """Make a run whose adapted weights pair every image with its text, and whose starting weights know nothing."""
+
+    def make(prompts=False, labelled=True, truths=True, splits=("train", "test")) -> Run:
+        generator = np.random.default_rng(3)
+        folder = tmp_path / "outputs" / "a-run"
+        folder.mkdir(parents=True)
+        names = generator.standard_normal((len(OBSERVATIONS), WIDTH))
+        for split in splits:
+            rows = list(rows_of(split, generator, prompts, labelled, truths))
+            write_cases(tmp_path / "cases.parquet", rows)
+            positive = np.array([row["labels"] for row in rows]) == 1
+            paired = unit(positive @ names + 0.01) if prompts else unit(generator.standard_normal((len(rows), WIDTH)))
+            lost = [unit(generator.standard_normal((len(rows), WIDTH))) for _ in range(2)]
+            arrays = {"image": paired, "text": paired}
+            if split != "train":
+                arrays |= {"start_image": lost[0], "start_text": lost[1]}
+            stamp = {"encoder": "after", "starting_encoder": "before"}
+            halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+            write_embeddings(folder / "embeddings" / split, halves, tmp_path / "cases.parquet", stamp)
+        with atomic_folder(folder / "prompts") as sibling:
+            pairs = np.stack([unit(names), -unit(names)], axis=1)
+            np.save(sibling / "prompts.npy", pairs.astype(np.float16))
+            np.save(sibling / "start_prompts.npy", np.roll(pairs, 5, axis=2).astype(np.float16))
+            seal(sibling, {})
+        return finish_run(
+            folder, {"policy": "credentialed", "starting_stage": "untrained", "seed": 0, "model": "<tiny>"}
+        )
+
+    return make

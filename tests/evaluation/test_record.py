@@ -1,0 +1,54 @@
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medxpert.evaluation.evaluate import measure_run
+from medxpert.evaluation.record import write_answers, write_metrics
+
+
+@pytest.fixture
+def result(make_run):
+    return measure_run(make_run(), "test", "untrained")
+
+
+def test_other_splits_stay(result, tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps({"policy": "open", "looks": {}, "adapted": {"val": {"kept": 1}, "test": {"old": 1}}}))
+    assert write_metrics(path, result, "private") == 0
+    document = json.loads(path.read_text())
+    assert document["policy"] == "private"
+    assert document["adapted"]["val"] == {"kept": 1}
+    assert "old" not in document["adapted"]["test"]
+    assert document["looks"] == {}
+
+
+def test_every_share_lies_between_zero_and_one(result, tmp_path):
+    write_metrics(tmp_path / "metrics.json", result, "open", looked=True)
+    adapted = json.loads((tmp_path / "metrics.json").read_text())["adapted"]["test"]
+    for direction in ("image_to_text", "text_to_image"):
+        for cells in adapted[direction].values():
+            assert all(0 <= cell[end] <= 1 for cell in cells.values() for end in ("value", "low", "high"))
+
+
+def test_answers_are_the_nearest(result, tmp_path):
+    write_answers(tmp_path / "top.csv", result, "credentialed")
+    with (tmp_path / "top.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 10 * len(result.cases)
+    assert {row["policy"] for row in rows} == {"credentialed"}
+    first = [row for row in rows if row["rank"] == "1"]
+    assert all(row["query_study"] == row["hit_study"] and row["correct"] == "True" for row in first)
+    assert rows[0]["query_text"] == result.cases.texts[0]
+
+
+def test_each_direction_asks_with_its_own_vectors(result, tmp_path):
+    image, text = (array.astype(np.float32) for array in result.vectors["untrained"])
+    write_answers(tmp_path / "top.csv", replace(result, vectors={"adapted": result.vectors["untrained"]}), "open")
+    with (tmp_path / "top.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for direction, cosines in (("image_to_text", text @ image[0]), ("text_to_image", image @ text[0])):
+        scores = [float(row["score"]) for row in rows if row["direction"] == direction][:10]
+        assert scores == pytest.approx(np.sort(cosines)[::-1][:10], abs=1e-5)

@@ -1,0 +1,25 @@
+import faiss
+import numpy as np
+import pytest
+
+from medxpert.errors import DataError, MissingExtraError
+from medxpert.indexes import flat
+
+
+def test_faiss_missing(monkeypatch):
+    monkeypatch.setattr(flat, "faiss", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'medxpert\[cpu\]'"):
+        flat.FlatIndex()
+
+
+def test_refuses_another_kind(tmp_path):
+    other = faiss.IndexFlatL2(4)
+    other.add(np.eye(4, dtype=np.float32))
+    faiss.write_index(other, str(tmp_path / "index"))
+    with pytest.raises(DataError, match="expected a flat index, found IndexFlatL2"):
+        flat.FlatIndex().load(tmp_path / "index")
+
+
+def test_search_before_build():
+    with pytest.raises(DataError, match="expected width 0 as in the index"):
+        flat.FlatIndex().search(np.ones((1, 4), np.float32), 1)

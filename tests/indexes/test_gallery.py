@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from medxpert.cases import SCHEMA, encode_labels, write_cases
+from medxpert.errors import ConfigError, DataError
+from medxpert.indexes.flat import FlatIndex
+from medxpert.indexes.gallery import Filter, Gallery, write_index
+from medxpert.run import Run
+
+CASES = (
+    {"study_id": "a1", "patient_id": "a", "view": "PA", "labels": encode_labels({"Pneumonia": 1})},
+    {"study_id": "a2", "patient_id": "a", "view": "AP", "labels": encode_labels({"Pneumonia": 0})},
+    {"study_id": "b1", "patient_id": "b", "view": "AP", "labels": encode_labels({"Pneumonia": 1})},
+    {"study_id": "c1", "patient_id": "c", "view": "AP", "labels": encode_labels({"Pneumonia": -1})},
+)
+QUERY = np.array([1.0, 0, 0, 0], np.float32)
+
+
+class Rows(NamedTuple):
+    image: np.ndarray
+    text: np.ndarray
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    folder = tmp_path / "embeddings" / "train"
+    folder.mkdir(parents=True)
+    rows = (
+        dict.fromkeys(SCHEMA.names, "") | {"truth": None, "thumbnail": b"", "policy": "open"} | case for case in CASES
+    )
+    write_cases(folder / "cases.parquet", rows)
+    angles = np.array([0.0, 0.2, 0.4, 0.6])
+    image = np.stack([np.cos(angles), np.sin(angles), 0 * angles, 0 * angles], axis=1).astype(np.float16)
+    fields = {"encoder": "e", "policy": "open", "split": "train"}
+    write_index(tmp_path / "index", FlatIndex, Rows(image, image[::-1].copy()), fields)
+    return Run(tmp_path)
+
+
+def found(run: Run, top_k: int = 4, match: str = "image", **where: str) -> list[str]:
+    return [hit.study_id for hit in Gallery(run, "e").search(QUERY, top_k, match, Filter(**where))]
+
+
+def test_images_and_texts_are_searched_apart(run):
+    assert found(run) == ["a1", "a2", "b1", "c1"]
+    assert found(run, match=r"text") == ["c1", "b1", "a2", "a1"]
+
+
+def test_hits_carry_rank_score_and_case(run):
+    first, second = Gallery(run, "e").search(QUERY, 2, "image", Filter())
+    assert (first.rank, first.score, first.labels) == (1, pytest.approx(1.0), {"Pneumonia": 1})
+    assert (second.rank, second.score, second.patient_id, second.row) == (
+        2,
+        pytest.approx(np.cos(0.2), abs=1e-3),
+        "a",
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({"view": "AP"}, ["a2", "b1", "c1"]),
+        ({"label": "Pneumonia"}, ["a1", "b1"]),
+        ({"exclude_patient": "a"}, ["b1", "c1"]),
+        ({"view": "AP", "exclude_patient": "a", "label": "Pneumonia"}, ["b1"]),
+        ({"split": "test"}, []),
+        ({"policy": "open"}, ["a1", "a2", "b1", "c1"]),
+        ({"source": "elsewhere"}, []),
+    ],
+)
+def test_filters(run, where, expected):
+    assert found(run, **where) == expected
+
+
+def test_bad_requests(run):
+    for top_k in (0, 5):
+        with pytest.raises(ConfigError, match=rf"top_k={top_k} lies outside 1..4"):
+            found(run, top_k)
+    with pytest.raises(ConfigError, match=r"match=both"):
+        found(run, match=r"both")
+    with pytest.raises(ConfigError, match=r"filter.label=Flu: expected one of No Finding"):
+        found(run, label="Flu")
+
+
+def test_other_encoder_is_refused(run):
+    with pytest.raises(DataError, match=r"built by encoder e, .* rebuild it: python -m medxpert.embed run="):
+        Gallery(run, "f")
+
+
+def test_other_number_of_cases_is_refused(run):
+    path = run.index / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"count": 5}))
+    with pytest.raises(DataError, match=r"holds 5 rows for 4 cases"):
+        Gallery(run, "e")

@@ -1,0 +1,22 @@
+"""Fine-tune a CLIP on radiographs and reports, and make the run that the other commands open.
+
+$ python train.py
+$ python train.py model=clip_b32 data=csv data.manifest=pairs.csv trainer.devices=2
+$ python train.py -m optimizer.lr=1e-3,3e-4
+"""
+
+from omegaconf import DictConfig
+
+from medxpert.config.command import command
+
+
+@command("train")
+def main(cfg: DictConfig) -> None:
+    """Train, export, index and measure."""
+    from medxpert.training import train
+
+    train(cfg)
+
+
+if __name__ == "__main__":
+    main()
