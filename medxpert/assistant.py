@@ -20,7 +20,7 @@ from medxpert.models.inference import open_encoder
 from medxpert.run import Run
 from medxpert.words import Hit, Report, Reporter
 
-_COLUMNS = 4
+_COLUMNS = 3
 _TILE_PX = 240
 
 

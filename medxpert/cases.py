@@ -20,11 +20,13 @@ SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("study_id", "patient_id", "text", "section", "view", "split")),
         *((name, pa.string()) for name in ("source", "policy", "path", "truth")),
+        ("images", pa.int32()),
         ("labels", pa.list_(pa.int8(), len(OBSERVATIONS))),
         ("thumbnail", pa.binary()),
     ]
 )
-"""`truth` is JSON or null; `labels` holds `ontology.MISSING` where nothing was said; `thumbnail` is a grey JPEG."""
+"""`images` counts those behind the embedding, `truth` is JSON or null, `labels` holds `ontology.MISSING` where
+nothing was said, `thumbnail` is a grey JPEG."""
 
 _ROWS_PER_GROUP = 256
 """Small row groups: one thumbnail is read without touching the others."""

@@ -42,7 +42,7 @@ class Vectors(NamedTuple):
 
 
 def embed(model: CLIP, store: Store, batch_size: int = 64) -> Vectors:
-    """Embed a split; a text that several studies share is encoded once.
+    """Embed a split in evaluation mode; a text that several studies share is encoded once.
 
     A study with several images gets the normalised mean of their rows.
     """
@@ -53,7 +53,9 @@ def embed_images(model: CLIP, store: Store, batch_size: int) -> NDArray[np.float
     """Return one unit row per study, [N, D]."""
     flat = np.concatenate(store.image_rows)
     starts = np.cumsum([0, *(len(rows) for rows in store.image_rows[:-1])])
-    rows = _encode(lambda part: model.encode_image(_tensor(model, store.pixels[part])), flat, batch_size, "images")
+    rows = _encode(
+        model, lambda part: model.encode_image(_tensor(model, store.pixels[part])), flat, batch_size, "images"
+    )
     return _unit(np.add.reduceat(rows, starts)).astype(np.float16)
 
 
@@ -65,6 +67,7 @@ def embed_texts(model: CLIP, texts: Sequence[str], batch_size: int) -> NDArray[n
     # similar lengths together, because a batch is padded to its longest text
     order = first[np.argsort([model.tokenizer.count(texts[row]) for row in first], kind="stable")]
     tokens = _encode(
+        model,
         lambda part: model.encode_text(_tensor(model, model.tokenizer([texts[row] for row in part]))),
         order,
         batch_size,
@@ -79,12 +82,20 @@ def _tensor(model: CLIP, array: NDArray) -> torch.Tensor:
 
 @torch.inference_mode()
 def _encode(
-    encode: Callable[[NDArray[np.int64]], torch.Tensor], rows: NDArray[np.int64], batch_size: int, what: str
+    model: CLIP,
+    encode: Callable[[NDArray[np.int64]], torch.Tensor],
+    rows: NDArray[np.int64],
+    batch_size: int,
+    what: str,
 ) -> NDArray[np.float32]:
     parts = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     console = Console(stderr=True)
     steps: Iterable[NDArray[np.int64]] = track(parts, f"embedding {what}", console=console, transient=True)
-    return np.concatenate([encode(part).float().cpu().numpy() for part in steps])
+    training = model.training
+    model.eval()
+    encoded = [encode(part).float().cpu().numpy() for part in steps]
+    model.train(training)
+    return np.concatenate(encoded)
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from itertools import product
 from pathlib import Path
-from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -23,37 +24,43 @@ _PATHS = (
     ("samples", "test studies to try"),
     ("answers", "answers of the chain's queries"),
 )
+_SPLITS = ("val", "test", "test_abnormal")
 _DIRECTIONS = {"image_to_text": "image → text", "text_to_image": "text → image"}
 _CUTOFFS = ("recall@1", "recall@5", "recall@10")
 
 
-def recall_table(run: Run) -> Table:
-    """Lay out Recall@K per stage, split and direction, all studies against all, with chance."""
-    table = Table(title=f"{run.path.name}: Recall@K (identity), before and after", title_justify="left")
-    for name in ("split", "direction", "weights", *_CUTOFFS):
-        table.add_column(name, justify="right" if name in _CUTOFFS else "left")
+def recall_table(run: Run, direction: str) -> Table:
+    """Lay out Recall@K before and after, the study's own answer against the whole gallery."""
+    table = Table(
+        title=f"{_DIRECTIONS[direction]}, Recall@K in % (95 % interval)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("queries", "weights"):
+        table.add_column(name, no_wrap=True)
+    for cutoff in _CUTOFFS:
+        table.add_column(cutoff, justify="right", no_wrap=True)
     metrics = read_json(run.path / "metrics.json")
-    for split in ("val", "test", "test_abnormal"):
-        for direction, shown in _DIRECTIONS.items():
-            for stage in (run.provenance["starting_stage"], "adapted"):
-                figures = metrics.get(stage, {}).get(split, {}).get(direction, {}).get("identity")
-                if figures:
-                    table.add_row(split, shown, stage, *(_cell(figures[cutoff]) for cutoff in _CUTOFFS))
+    for split, stage in product(_SPLITS, (run.provenance["starting_stage"], "adapted")):
+        figures = metrics.get(stage, {}).get(split, {}).get(direction, {}).get("identity")
+        if figures:
+            table.add_row(split.replace("_", ", "), stage, *(_cell(figures, cutoff) for cutoff in _CUTOFFS))
     return table
 
 
-def _cell(figure: dict[str, Any]) -> str:
-    return f"{figure['value']:.1%} ({figure['low']:.1%} to {figure['high']:.1%})".replace("%", "")
+def _cell(figures: dict[str, dict[str, float]], cutoff: str) -> str:
+    """Show value and interval in percent; a pool smaller than the cutoff has neither."""
+    if cutoff not in figures:
+        return "-"
+    value, low, high = (100 * figures[cutoff][name] for name in ("value", "low", "high"))
+    return f"{value:.1f} [dim]{low:.1f}-{high:.1f}[/]"
 
 
-def path_table(run: Run) -> Table:
-    """List what the run holds."""
-    table = Table(show_header=False, box=None)
-    for name, meaning in _PATHS:
-        path = run.path / name
-        if path.exists():
-            table.add_row(meaning, str(_relative(path)))
-    return table
+def paths(run: Run) -> list[str]:
+    """List what the run holds, a line each."""
+    found = [(run.path / name, meaning) for name, meaning in _PATHS if (run.path / name).exists()]
+    return [f"{_relative(path)}  {meaning}" for path, meaning in found]
 
 
 def _relative(path: Path) -> Path:
@@ -65,7 +72,9 @@ def main() -> None:
     console = Console(soft_wrap=True)
     try:
         run = open_run(sys.argv[1] if len(sys.argv) > 1 else LATEST)
-        console.print(recall_table(run), path_table(run))
+        for direction in _DIRECTIONS:
+            console.print(recall_table(run, direction))
+        console.print("\n".join(paths(run)), highlight=False)
     except MedXpertError as error:
         Console(stderr=True).print(f"error: {error}", soft_wrap=True, highlight=False)
         raise SystemExit(error.exit_status) from None

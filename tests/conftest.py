@@ -40,15 +40,25 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         yield folder
 
 
+def process(folder: Path, script: str, *arguments: str) -> Outcome:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / script), *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+def train_small(cache: Path) -> Callable[..., Outcome]:
+    """Call train.py in a process of its own, with a small model on a small phantom."""
+    return lambda folder, *arguments: process(folder, "train.py", *SMALL, *arguments)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, train_small: Callable[..., Outcome]) -> Path:
     """Return a working folder whose outputs/ holds one small run, made by train.py and evaluate.py."""
     folder = tmp_path_factory.mktemp("project")
-    for script, arguments in (("train.py", SMALL), ("evaluate.py", ())):
-        done = subprocess.run(
-            [sys.executable, str(ROOT / script), *arguments], cwd=folder, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-4000:]
+    for outcome in (train_small(folder), process(folder, "evaluate.py")):
+        assert outcome.status == 0, outcome.err[-4000:]
     return folder
 
 

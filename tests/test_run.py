@@ -11,6 +11,7 @@ from medxpert.run import finish_run, open_run, write_embeddings
 def row(number: int) -> dict:
     blank = dict.fromkeys(SCHEMA.names, "")
     return blank | {
+        "images": 1,
         "study_id": f"s{number}",
         "patient_id": f"p{number // 2}",
         "text": f"text {number}",

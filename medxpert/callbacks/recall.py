@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from medxpert.metrics.ranking import hits
 from medxpert.metrics.retrieval import pair, rank_pairs
 
 KS = (1, 5, 10)
+log = logging.getLogger(__name__)
 
 
 class RecallAtK(pl.Callback):
@@ -44,7 +46,11 @@ class RecallAtK(pl.Callback):
         if trainer.sanity_checking:
             return
         texts = trainer.datamodule.stores["val"].cases.texts  # type: ignore[attr-defined]
-        pl_module.log_dict(recall(*_whole(self._parts), texts), sync_dist=False, prog_bar=False)
+        found = recall(*_whole(self._parts), texts)
+        pl_module.log_dict(found)
+        if trainer.is_global_zero:
+            shown = "  ".join(f"recall@{k} {found[f'val/recall@{k}']:.3f}" for k in KS)
+            log.info("validation at step %d: %s", trainer.global_step, shown)
 
 
 def _not_finite(trainer: pl.Trainer, rows: list[int]) -> str:

@@ -146,7 +146,8 @@ def _build(
         kept = _kept(studies, decoded)
         if not kept:
             raise DataError(_nothing_left(split, rejected, decoded))
-        write_cases(sibling / "cases.parquet", (_case(s, decoded[rows[0]], split, text) for s, rows in kept))
+        cases = [_case(study, decoded[rows[0]], text) | {"split": split, "images": len(rows)} for study, rows in kept]
+        write_cases(sibling / "cases.parquet", cases)
         pairs = [(place, row) for place, (_, rows) in enumerate(kept) for row in rows]
         np.save(sibling / "image_rows.npy", np.array(pairs, dtype=np.int64))
         broken = [(s.study_id, d.reason) for s, d in zip(_owners(studies), decoded, strict=True) if d.reason]
@@ -190,7 +191,7 @@ def _nothing_left(split: str, rejected: Sequence[Rejected], decoded: Sequence[De
     return f"split {split} has no usable study{why}"
 
 
-def _case(study: Study, image: Decoded, split: str, text: Section) -> dict[str, Any]:
+def _case(study: Study, image: Decoded, text: Section) -> dict[str, Any]:
     section, content = _section(study, text)
     return {
         "study_id": study.study_id,
@@ -198,7 +199,6 @@ def _case(study: Study, image: Decoded, split: str, text: Section) -> dict[str, 
         "text": content,
         "section": section,
         "view": study.images[0].view,
-        "split": split,
         "source": study.source,
         "policy": study.policy,
         "path": image.path,

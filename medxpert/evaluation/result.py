@@ -94,6 +94,7 @@ def described(cases: Cases) -> dict[str, Any]:
         "unique_texts": len({normalise(text) for text in cases.texts}),
         "abnormal": int(cases.abnormal.sum()) if is_labelled(cases) else None,
         "sections": dict(Counter(cases.column("section")).most_common()),
+        "images": sum(cases.column("images")),
         "views": dict(Counter(view or "unknown" for view in cases.column("view")).most_common()),
         "intervals": INTERVALS,
     }

@@ -64,9 +64,11 @@ def notes(result: SplitResult) -> list[str]:
     facts = result.measured["cases", result.split]
     counted = ", ".join(f"{count:,} {view}" for view, count in facts["views"].items())
     sections = ", ".join(f"{count:,} {section}" for section, count in facts["sections"].items())
+    single = facts["images"] == facts["studies"]
+    images = "one image a study, frontal first" if single else f"{facts['images']:,} images, averaged by study"
     lines = [
         f"{facts['studies']:,} studies of {facts['patients']:,} patients, {facts['unique_texts']:,} distinct texts "
-        f"({sections}); views: {counted}; the images of a study are averaged.",
+        f"({sections}); {images}: {counted}.",
         f"Values in percent (MedR is a rank, MRR a fraction). Intervals: {facts['intervals']}.",
     ]
     if result.kind == "prompt":

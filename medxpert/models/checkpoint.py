@@ -10,11 +10,12 @@ from torch import Tensor
 
 from medxpert.errors import ConfigError
 from medxpert.folders import read_json
-from medxpert.models.architecture import Architecture, check_activation, check_weights
+from medxpert.models.architecture import Architecture, check_activation
 from medxpert.models.download import download
 from medxpert.models.folder import MERGES, WEIGHTS, find_folder, read_card
 from medxpert.models.state import read_state, renamed
 from medxpert.models.tokenizer import Tokenizer, read_merges
+from medxpert.models.weights import check_weights
 from medxpert.words import Policy, Stage
 
 ACCEPTED = (

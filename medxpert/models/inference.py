@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.errors import DataError
-from medxpert.models.architecture import Activation, Architecture, Convolutional, Transformer, check_weights
+from medxpert.models.architecture import Activation, Architecture, Convolutional, Transformer
 from medxpert.models.folder import MERGES, WEIGHTS, Card, read_card
 from medxpert.models.layers import (
     Floats,
@@ -26,6 +26,7 @@ from medxpert.models.layers import (
     relu,
 )
 from medxpert.models.tokenizer import Tokenizer, read_merges
+from medxpert.models.weights import check_weights
 
 _BATCH = 16
 

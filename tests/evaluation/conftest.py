@@ -42,6 +42,7 @@ def rows_of(split, generator, prompts, labelled, truths):
             "source": "phantom",
             "policy": "credentialed",
             "path": "",
+            "images": 1,
             "truth": json.dumps(study.truth) if truths else None,
             "labels": encode_labels(labels if labelled else {}),
             "thumbnail": thumbnail(generator),

@@ -30,7 +30,8 @@ def run(tmp_path: Path) -> Run:
     folder = tmp_path / "embeddings" / "train"
     folder.mkdir(parents=True)
     rows = (
-        dict.fromkeys(SCHEMA.names, "") | {"truth": None, "thumbnail": b"", "policy": "open"} | case for case in CASES
+        dict.fromkeys(SCHEMA.names, "") | {"truth": None, "thumbnail": b"", "policy": "open", "images": 1} | case
+        for case in CASES
     )
     write_cases(folder / "cases.parquet", rows)
     angles = np.array([0.0, 0.2, 0.4, 0.6])

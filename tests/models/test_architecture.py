@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from medxpert.errors import ConfigError, DataError
-from medxpert.models.architecture import Architecture, Transformer, check_weights, published_architecture, weight_shapes
+from medxpert.models.architecture import Architecture, Transformer, published_architecture
 from medxpert.models.clip import CLIP
 from medxpert.models.tiny import clip_tiny
+from medxpert.models.weights import check_weights, weight_shapes
 
 SMALL = Architecture(
     "small", 32, 8, 24, Transformer(64, 3, 2), Transformer(32, 3, 2), vocab_size=600, context_length=16
