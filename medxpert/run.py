@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,15 +115,19 @@ def finish_run(path: Path, provenance: Mapping[str, Any]) -> Run:
 
 
 def point_latest(path: Path) -> None:
-    """Let `latest` beside the run name it: a symlink, or a text file where symlinks are refused."""
-    latest = path.parent / LATEST
-    sibling = path.parent / f".{LATEST}.{path.name}"
-    with explained(latest):
+    """Let `latest` name the run: a symlink, or a text file where symlinks are refused.
+
+    It stands in outputs/ for every run below it, those of sweeps included, else beside the run.
+    """
+    outputs = OUTPUTS.resolve()
+    folder = outputs if path.resolve().is_relative_to(outputs) else path.resolve().parent
+    target, sibling = path.resolve().relative_to(folder), folder / f".{LATEST}.{os.getpid()}"
+    with explained(folder / LATEST):
         try:
-            sibling.symlink_to(path.name)
+            sibling.symlink_to(target)
         except OSError:
-            sibling.write_text(path.name, encoding="utf-8")
-        sibling.replace(latest)
+            sibling.write_text(str(target), encoding="utf-8")
+        sibling.replace(folder / LATEST)
 
 
 def open_run(name: str | Path, outputs: Path = OUTPUTS) -> Run:

@@ -61,6 +61,13 @@ def test_latest_works_as_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert open_run("latest", tmp_path / "outputs").path == run
 
 
+def test_latest_stands_in_outputs_for_a_job_of_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    job = make_run(tmp_path / "outputs" / "sweep" / "0")
+    assert open_run("latest").path == job
+    assert not (tmp_path / "outputs" / "sweep" / "latest").exists()
+
+
 def test_run_that_does_not_exist_lists_what_does(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"run=gone does not exist; make one: python train.py"):
         open_run("gone", tmp_path)
