@@ -43,8 +43,9 @@ chain() {
 }
 
 case "${1:-all}" in
-    all) environment && chain ;;
-    test) environment && check "${@:2}" ;;
+    # no &&: it would let a failed installation go on
+    all) environment; chain ;;
+    test) environment; check "${@:2}" ;;
     check) check "${@:2}" ;;
     chain) chain "${@:2}" ;;
     *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;

@@ -26,7 +26,7 @@ def answer(cfg: DictConfig) -> None:
     """
     if (cfg.image is None) == (cfg.query is None):
         raise ConfigError("give one of image=FILE and query='some text'; see python infer.py --help")
-    assistant = Assistant(open_run(cfg.run), build(cfg.reporter))
+    assistant = Assistant(open_run(cfg.run), build(cfg.reporter), cfg.query_policy)
     where = build(cfg.filter)
     if cfg.image is not None:
         found = assistant.ask_image(Path(cfg.image), cfg.top_k, cfg.match, where)
@@ -36,7 +36,7 @@ def answer(cfg: DictConfig) -> None:
     console.print(Group(hit_table(found), report_panel(found)))
     if cfg.output is not None:
         for path in assistant.write(found, Path(cfg.output)):
-            console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+            console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def hit_table(answer: Answer) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from medxpert.folders import atomic_file, explained, write_json
 from medxpert.images.files import ImageFile, load
 from medxpert.indexes.gallery import Filter, Gallery, Match
 from medxpert.models.inference import open_encoder
+from medxpert.privacy import strictest
 from medxpert.run import Run
 from medxpert.words import Hit, Report, Reporter
 
@@ -34,7 +35,7 @@ class Answer:
         match: which side of the cases was searched.
         hits: similar cases, best first.
         report: the draft made of them.
-        provenance: run, encoder, index policy.
+        provenance: run, encoder, and the strictest policy of the run and the query.
     """
 
     query: str
@@ -62,18 +63,27 @@ class Answer:
 class Assistant:
     """Answers queries against the index of one run.
 
+    Args:
+        run: what to search.
+        reporter: drafts the report.
+        query_policy: of the images and texts that are asked about.
+
     Raises:
+        ConfigError: there is no such policy.
         DataError: the run's model or index is damaged, or they do not belong together.
     """
 
-    def __init__(self, run: Run, reporter: Reporter) -> None:
+    def __init__(self, run: Run, reporter: Reporter, query_policy: str = "private") -> None:
         self._run = run
         self._reporter = reporter
+        self._policy = strictest([run.policy, query_policy])
         self._encoder = open_encoder(run.model)
         self.gallery = Gallery(run, self._encoder.fingerprint)
 
     def ask_image(self, path: Path, top_k: int, match: Match | None = None, where: Filter | None = None) -> Answer:
         """Find cases like an image, by their texts unless `match` says images.
+
+        The patient of an image that is itself among the indexed cases is left out.
 
         Raises:
             DataError: the image cannot be read.
@@ -81,7 +91,14 @@ class Assistant:
         """
         pixels = load(ImageFile(path), self._encoder.image_side)
         vector = self._encoder.encode_images(pixels[None])[0]
-        return self._answer(str(path), pixels, vector, top_k, match or "text", where)
+        return self._answer(
+            str(path), pixels, vector, top_k, match or "text", self._without_own(path, where or Filter())
+        )
+
+    def _without_own(self, path: Path, where: Filter) -> Filter:
+        paths, place = self.gallery.cases.column("path"), str(path.resolve())
+        own = self.gallery.cases.patient_ids[paths.index(place)] if place in paths else None
+        return replace(where, exclude_patient=where.exclude_patient or own)
 
     def ask_text(self, query: str, top_k: int, match: Match | None = None, where: Filter | None = None) -> Answer:
         """Find cases that fit a text, by their images unless `match` says texts.
@@ -92,7 +109,7 @@ class Assistant:
         if not query.strip():
             raise ConfigError("query= is empty; say what to look for, such as query='left pleural effusion'")
         vector = self._encoder.encode_texts([query])[0]
-        return self._answer(query, None, vector, top_k, match or "image", where)
+        return self._answer(query, None, vector, top_k, match or "image", where or Filter())
 
     def _answer(
         self,
@@ -101,13 +118,13 @@ class Assistant:
         vector: NDArray[np.float32],
         top_k: int,
         match: Match,
-        where: Filter | None,
+        where: Filter,
     ) -> Answer:
-        hits = self.gallery.search(vector, top_k, match, where or Filter())
+        hits = self.gallery.search(vector, top_k, match, where)
         provenance = {
             "run": self._run.path.name,
             "encoder": self._encoder.fingerprint,
-            "policy": self._run.policy,
+            "policy": self._policy,
         }
         return Answer(query, pixels, match, hits, self._reporter(hits), provenance)
 
@@ -122,7 +139,8 @@ class Assistant:
             )
             for hit in answer.hits
         ]
-        return contact_sheet([asked, *found], _COLUMNS, _TILE_PX, "Similar cases", answer.report.notice)
+        notice = f"{answer.report.notice} Policy: {answer.provenance['policy']}."
+        return contact_sheet([asked, *found], _COLUMNS, _TILE_PX, "Similar cases", notice)
 
     def write(self, answer: Answer, folder: Path) -> list[Path]:
         """Write result.json and similar_cases.png; return their paths.

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from medxpert.data.batch import Batch
 from medxpert.data.store import Section, Store, Views, default_cache, open_store
+from medxpert.distributed import world_size
 from medxpert.errors import ConfigError, DataError
 from medxpert.words import SPLITS, Reader, Rejected
 
@@ -138,11 +139,17 @@ class DataModule(pl.LightningDataModule):
         return [ids[row] for row in rows]
 
     def train_dataloader(self) -> DataLoader[int]:
-        """Shuffled batches of equal size."""
-        store = self.stores["train"]
-        size = min(self._batch_size, len(store))
+        """Shuffled batches of equal size.
+
+        Raises:
+            DataError: a process would see fewer than 2 studies.
+        """
+        store, processes = self.stores["train"], world_size()
+        size = min(self._batch_size, len(store) // processes)
+        if size < 2:
+            raise DataError(f"split train has {len(store)} studies for {processes} processes; each needs at least 2")
         if size < self._batch_size:
-            log.warning("loader.batch_size=%d lowered to the %d training studies", self._batch_size, size)
+            log.warning("loader.batch_size=%d lowered to the %d training studies of a process", self._batch_size, size)
         order = torch.Generator().manual_seed(self._seed)
         return self._loader(store, size, shuffle=True, drop_last=True, generator=order)
 

@@ -10,20 +10,33 @@ from omegaconf import DictConfig, OmegaConf
 from medxpert.config.build import build
 from medxpert.config.command import command
 from medxpert.embedding import publish, start_on_disk
+from medxpert.errors import DataError
 from medxpert.models.clip import open_model
 from medxpert.run import open_run
 
 
 @command("embed")
 def main(cfg: DictConfig) -> None:
-    """Read the run's own configuration, open its data, and publish again."""
+    """Read the run's own configuration, open its data, and publish again.
+
+    Raises:
+        DataError: the configuration is missing, or the data are no longer those of the run.
+    """
     run = open_run(cfg.run)
+    if not (run.path / "config.yaml").is_file():
+        raise DataError(f"{run.path / 'config.yaml'} is missing; make the run again: python train.py")
     made_with = OmegaConf.create(yaml.safe_load((run.path / "config.yaml").read_text(encoding="utf-8")))
     model = open_model(run.model)
     data = build(
         made_with.loader, reader=build(made_with.data), tokenizer=model.tokenizer, image_side=model.image_side
     )()
     data.setup()
+    changed = [split for split, name in run.provenance["stores"].items() if data.stores[split].folder.name != name]
+    if changed:
+        raise DataError(
+            f"the data of {run.path} changed since it was made ({', '.join(changed)}); bring back the files that "
+            "config.yaml names, or make a new run: python train.py"
+        )
     publish(run.path, model, data.stores, start_on_disk(run), partial(build, made_with.index))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from medxpert.errors import ConfigError, DataError
@@ -39,27 +40,42 @@ def explained(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path, first_wins: bool = False) -> Iterator[Path]:
     """Yield an empty sibling of `target` that takes its place on success and vanishes on failure.
+
+    Args:
+        target: replaced as a whole.
+        first_wins: leave a sealed folder that another process put there in the meantime, for folders whose name
+            tells their content: the other process may have opened it.
 
     Raises:
         ConfigError: the folder cannot be written (disk full, no permission); what stood at `target` still does.
     """
-    sibling = target.with_name(f".{target.name}.{os.getpid()}")
+    # not the process id: two containers that share a disk may have the same one
+    sibling = target.with_name(f".{target.name}.{token_hex(4)}")
     with explained(target):
         try:
             sibling.mkdir(parents=True)
             yield sibling
-            _replace(sibling, target)
+            if not (first_wins and (target / MANIFEST).is_file()):
+                _replace(sibling, target)
         finally:
             shutil.rmtree(sibling, ignore_errors=True)
 
 
 def _replace(source: Path, target: Path) -> None:
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    if target.exists():
-        target.rename(old)
-    source.rename(target)
+    """Rename to a place that other processes may be filling or clearing at the same time."""
+    old = source.with_name(f"{source.name}.old")
+    while True:
+        try:
+            source.rename(target)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            target.rename(old)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -70,7 +86,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
     Raises:
         ConfigError: the file cannot be written.
     """
-    sibling = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    sibling = target.with_name(f".{target.stem}.{token_hex(4)}{target.suffix}")
     with explained(target):
         try:
             yield sibling
@@ -118,10 +134,13 @@ def verified(folder: Path, cure: str = "python train.py") -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
         raise DataError(f"{folder} is missing or half-written (no {MANIFEST}); make it again: {cure}")
     manifest: dict[str, Any] = read_json(folder / MANIFEST)
-    for name, expected in manifest["files"].items():
-        path = folder / name
+    try:
+        files = {folder / name: (entry["bytes"], entry["sha256"]) for name, entry in manifest["files"].items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DataError(f"{folder / MANIFEST} lists no files; make it again: {cure}") from error
+    for path, (size, digest) in files.items():
         if not path.is_file():
             raise DataError(f"{path} is missing; make it again: {cure}")
-        if path.stat().st_size != expected["bytes"] or sha256(path) != expected["sha256"]:
+        if path.stat().st_size != size or sha256(path) != digest:
             raise DataError(f"{path} is not what was written (its checksum differs); make it again: {cure}")
     return manifest

@@ -21,7 +21,8 @@ def checked(policy: str) -> Policy:
     for known in POLICIES:
         if policy == known:
             return known
-    raise ConfigError(f"policy: expected one of {', '.join(POLICIES)}, found {policy!r}; change data.policy")
+    known_policies = ", ".join(POLICIES)
+    raise ConfigError(f"policy: expected one of {known_policies}, found {policy!r}; change data.policy or query_policy")
 
 
 def strictest(policies: Iterable[str]) -> Policy:

@@ -40,11 +40,13 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Return the checkout's commit; None for an installed package or where git is absent."""
+    """Return the checkout's commit, "-dirty" if files differ from it; None for an installed package or without git."""
+    project = Path(__file__).parents[1]
+    if not (project / ".git").exists():  # site-packages may lie within somebody else's checkout
+        return None
+    describe = ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"]
     try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
+        found = subprocess.run(describe, cwd=project, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return found.stdout.strip()

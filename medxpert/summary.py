@@ -12,6 +12,7 @@ from rich.table import Table
 
 from medxpert.errors import MedXpertError
 from medxpert.folders import read_json
+from medxpert.report import NOTICE
 from medxpert.run import LATEST, Run, open_run
 
 _PATHS = (
@@ -74,9 +75,9 @@ def main() -> None:
         run = open_run(sys.argv[1] if len(sys.argv) > 1 else LATEST)
         for direction in _DIRECTIONS:
             console.print(recall_table(run, direction))
-        console.print("\n".join(paths(run)), highlight=False)
+        console.print("\n".join([*paths(run), NOTICE]), highlight=False, markup=False)
     except MedXpertError as error:
-        Console(stderr=True).print(f"error: {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"error: {error}", soft_wrap=True, highlight=False, markup=False)
         raise SystemExit(error.exit_status) from None
 
 

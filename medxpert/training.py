@@ -64,7 +64,12 @@ def train(cfg: DictConfig) -> None:
 def quieten() -> None:
     """Keep advertisements and remarks about the library's own insides off the terminal."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    for remark in ("`isinstance\\(treespec", "The number of training batches", ".* does not have many workers"):
+    for remark in (
+        "Found .* in eval mode",
+        "`isinstance\\(treespec",
+        "The number of training batches",
+        ".* does not have many workers",
+    ):
         warnings.filterwarnings("ignore", message=remark)
 
 

@@ -142,6 +142,21 @@ def test_embed_makes_the_index_again(copied_run, monkeypatch, capsys):
     assert verified(copied_run / "index") == before
 
 
+def test_embed_refuses_other_data_than_the_runs(copied_run, monkeypatch, capsys):
+    import medxpert.embed
+
+    path = copied_run / "provenance.json"
+    known = json.loads(path.read_text())
+    path.write_text(json.dumps(known | {"stores": known["stores"] | {"val": "another"}}))
+    before = verified(copied_run / "embeddings" / "val")
+    monkeypatch.setattr(sys, "argv", ["embed.py", f"run={copied_run}"])
+    with pytest.raises(SystemExit) as ended:
+        medxpert.embed.main()
+    assert ended.value.code == 3
+    assert "changed since it was made (val)" in capsys.readouterr().err
+    assert verified(copied_run / "embeddings" / "val") == before
+
+
 def test_nothing_is_left_beside_the_runs(project):
     assert sorted(path.name for path in project.iterdir()) == ["outputs"]
     assert len(list((project / "outputs").iterdir())) == 2

@@ -17,6 +17,18 @@ def test_folder_appears_whole_and_replaces_the_old_one(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
+@pytest.mark.parametrize(("first_wins", "expected"), [(False, "mine"), (True, "theirs")])
+def test_two_writers_of_one_folder(tmp_path: Path, first_wins: bool, expected: str):
+    target = tmp_path / "store"
+    with atomic_folder(target, first_wins) as mine:
+        (mine / "file").write_text("mine")
+        with atomic_folder(target, first_wins) as theirs:
+            (theirs / "file").write_text("theirs")
+            seal(theirs, {})
+    assert (target / "file").read_text() == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
 def test_failure_leaves_what_stood_there(tmp_path: Path):
     target = tmp_path / "index"
     with atomic_folder(target) as sibling:
@@ -71,12 +83,17 @@ def remove_the_manifest(folder: Path) -> None:
     (folder / MANIFEST).unlink()
 
 
+def empty_the_manifest(folder: Path) -> None:
+    (folder / MANIFEST).write_text("[]")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (flip_a_byte, "data is not what was written .*: rebuild it"),
         (remove_a_file, "data is missing; .*: rebuild it"),
         (remove_the_manifest, "half-written .*: rebuild it"),
+        (empty_the_manifest, "manifest.json lists no files; .*: rebuild it"),
     ],
 )
 def test_damage_is_noticed(tmp_path: Path, damage, message: str):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from wandb import Settings
 
 from medxpert.errors import MissingExtraError
 
@@ -20,6 +21,8 @@ def wandb_logger(
 ) -> WandbLogger:
     """Log to Weights & Biases: to disk unless WANDB_API_KEY is set; send later with `wandb sync`.
 
+    Neither the terminal nor the command line is recorded: they name studies and files.
+
     Args:
         save_dir: where the offline files go.
         project: name of the project.
@@ -29,7 +32,10 @@ def wandb_logger(
         offline: True never sends, False needs a key, None decides by the key.
     """
     alone = "WANDB_API_KEY" not in os.environ if offline is None else offline
-    return WandbLogger(name=name, save_dir=save_dir, project=project, offline=alone, group=group, tags=list(tags))
+    quiet = Settings(console="off", disable_code=True, disable_git=True, x_disable_meta=True)
+    return WandbLogger(
+        name=name, save_dir=save_dir, project=project, offline=alone, group=group, tags=list(tags), settings=quiet
+    )
 
 
 def tensorboard_logger(save_dir: str) -> TensorBoardLogger:

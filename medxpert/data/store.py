@@ -31,7 +31,8 @@ from medxpert.words import Image, Policy, Reader, Rejected, Study
 Views = Literal["frontal_first", "mean"]
 Section = Literal["longest", "findings", "impression"]
 _LAYOUT = 1
-_FRONTAL = ("PA", "AP", "")
+_PREFERENCE = {"PA": 0, "AP": 0, "": 1}
+"""Order of the views; all others come last."""
 log = logging.getLogger(__name__)
 
 
@@ -121,7 +122,7 @@ def _section(study: Study, text: Section) -> tuple[str, str]:
 
 
 def _frontal_first(images: Sequence[Image]) -> Image:
-    return next((image for image in images if image.view.upper() in _FRONTAL), images[0])
+    return min(images, key=lambda image: _PREFERENCE.get(image.view.upper(), len(_PREFERENCE)))
 
 
 def _fingerprint(studies: Sequence[Study], rejected: Sequence[Rejected], settings: str) -> str:
@@ -140,7 +141,7 @@ def _build(
     """Decode every image once; a study stays as long as one of its images can be used."""
     images = [image for study in studies for image in study.images]
     log.info("decoding %d images of %s at %d px into %s", len(images), split, side, folder)
-    with atomic_folder(folder) as sibling:
+    with atomic_folder(folder, first_wins=True) as sibling:
         pixels = np.lib.format.open_memmap(sibling / "pixels.npy", "w+", np.uint8, (len(images), side, side))
         decoded = list(_fill(pixels, decode_all(images, side), split))
         kept = _kept(studies, decoded)

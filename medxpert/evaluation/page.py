@@ -11,9 +11,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from medxpert.evaluation.result import NOTICE, SplitResult
+from medxpert.evaluation.result import SplitResult
 from medxpert.evaluation.tables import Block, Row, Shown, blocks, heading, notes
 from medxpert.folders import atomic_file
+from medxpert.report import NOTICE
 
 _CAPTIONS = {
     "recall_curves.png": "Share of queries whose own counterpart is among the first K, with 95 % intervals.",

@@ -19,7 +19,6 @@ from medxpert.words import Stage
 
 ADAPTED: Stage = "adapted"
 PIXEL, ORACLE = "pixel", "oracle"
-NOTICE = "Research use only, not for diagnosis."
 INTERVALS = f"95 % percentile bootstrap over patients, {DRAWS:,} draws; differences are paired"
 
 Measured = dict[tuple[str, ...], dict[str, Any]]

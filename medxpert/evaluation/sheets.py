@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from medxpert.drawing import QUERY, RIGHT, Tile, contact_sheet
 from medxpert.evaluation.record import right_answers
-from medxpert.evaluation.result import ADAPTED, NOTICE, SplitResult
+from medxpert.evaluation.result import ADAPTED, SplitResult
 from medxpert.evaluation.tables import heading
 from medxpert.metrics.ranking import positions
 from medxpert.metrics.scores import top_k
+from medxpert.report import NOTICE
 from medxpert.text import normalise
 from medxpert.words import Policy
 

@@ -11,7 +11,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from medxpert.evaluation.result import ADAPTED, NOTICE, ORACLE, PIXEL
+from medxpert.evaluation.result import ADAPTED, ORACLE, PIXEL
+from medxpert.report import NOTICE
 from medxpert.words import Policy
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW = (

@@ -41,8 +41,15 @@ class FlatIndex:
         self._index.add(rows)
 
     def save(self, path: Path) -> None:
-        """Write to one file, replacing it."""
-        faiss.write_index(self._index, str(path))
+        """Write to one file, replacing it.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:  # faiss's own, whatever the system said
+            raise ConfigError(f"cannot write {path}; free the space or give another folder") from error
 
     def load(self, path: Path) -> None:
         """Map what `save` wrote into memory; rows are read from disk when they are compared.

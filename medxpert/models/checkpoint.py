@@ -12,7 +12,7 @@ from medxpert.errors import ConfigError
 from medxpert.folders import read_json
 from medxpert.models.architecture import Architecture, check_activation
 from medxpert.models.download import download
-from medxpert.models.folder import MERGES, WEIGHTS, find_folder, read_card
+from medxpert.models.folder import CARD, MERGES, WEIGHTS, find_folder, read_card
 from medxpert.models.state import read_state, renamed
 from medxpert.models.tokenizer import Tokenizer, read_merges
 from medxpert.models.weights import check_weights
@@ -55,7 +55,9 @@ def read_checkpoint(weights: str, architecture: Architecture) -> Checkpoint:
     """
     path = Path(weights).expanduser()
     if path.is_file():
-        return _checkpoint(path, architecture)
+        # an exported file keeps the policy and the tokenizer that stand beside it
+        exported = path.name == WEIGHTS and (path.parent / CARD).is_file()
+        return _read_folder(path.parent, architecture) if exported else _checkpoint(path, architecture)
     if path.is_dir():
         return _read_folder(path, architecture)
     if path.suffix in _SUFFIXES or "/" in weights or weights.startswith("."):
@@ -85,8 +87,10 @@ def _checkpoint(path: Path, architecture: Architecture) -> Checkpoint:
 def _read_folder(folder: Path, architecture: Architecture) -> Checkpoint:
     exported = find_folder(folder)
     if exported:
-        _check_same(read_card(exported).architecture, architecture, folder)
-        return read_exported(exported)
+        checkpoint = read_exported(exported)
+        _check_same(checkpoint.architecture, architecture, folder)
+        # "adapted" means to the data at hand
+        return replace(checkpoint, stage="pretrained") if checkpoint.stage == "adapted" else checkpoint
     if (folder / "open_clip_config.json").is_file():
         return _read_open_clip(folder, architecture)
     if (folder / "config.json").is_file():

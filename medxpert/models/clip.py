@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from medxpert.errors import ConfigError
 from medxpert.models.architecture import Architecture, Convolutional, Transformer, published_architecture
 from medxpert.models.checkpoint import Checkpoint, read_checkpoint, read_exported
 from medxpert.models.convolutional import ConvolutionalTower
@@ -82,9 +84,18 @@ class CLIP(nn.Module):
 
         Returns:
             The fingerprint of the weights file.
+
+        Raises:
+            ConfigError: the weights cannot be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, folder / WEIGHTS)
+        weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        try:
+            save_file(weights, folder / WEIGHTS)
+        except SafetensorError as error:
+            raise ConfigError(
+                f"cannot write {folder / WEIGHTS} ({error}); free the space or give another folder"
+            ) from error
         self.tokenizer.save(folder / MERGES)
         return write_card(folder, self.architecture, self.stage, self.policy).fingerprint
 

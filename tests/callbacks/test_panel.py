@@ -46,3 +46,13 @@ def test_wandb_stays_offline_without_a_key(tmp_path, monkeypatch, key, offline, 
     if key:
         monkeypatch.setenv("WANDB_API_KEY", key)
     assert wandb_logger(str(tmp_path), offline=offline)._offline is expected
+
+
+def test_wandb_records_neither_terminal_nor_command_line(tmp_path):
+    settings = wandb_logger(str(tmp_path), offline=True)._wandb_init["settings"]
+    assert (settings.console, settings.x_disable_meta, settings.disable_code, settings.disable_git) == (
+        "off",
+        True,
+        True,
+        True,
+    )

@@ -58,6 +58,15 @@ def test_views(tmp_path, views, expected):
 
 
 @pytest.mark.parametrize(
+    ("views", "expected"),
+    [(("", "AP", "PA"), 1), (("LATERAL", ""), 1), (("LATERAL", "OBLIQUE"), 0), (("PA", "AP"), 0)],
+)
+def test_frontal_first_prefers_a_known_frontal_view_then_an_unknown_one(tmp_path, views, expected):
+    store = opened(tmp_path, study(1, *(Flat(level, view) for level, view in enumerate(views))))
+    assert levels(store) == [[expected]]
+
+
+@pytest.mark.parametrize(
     ("text", "section", "content"),
     [
         ("longest", "findings", "A long text."),

@@ -13,7 +13,7 @@ from PIL import Image
 from medxpert.errors import DataError
 from medxpert.images.files import ImageBytes, ImageFile, load
 
-CXR = Path("/work/shared/cxr")
+CXR = Path(__file__).parents[3] / "shared" / "cxr"
 SIDE = 32
 
 

@@ -2,7 +2,7 @@ import faiss
 import numpy as np
 import pytest
 
-from medxpert.errors import DataError, MissingExtraError
+from medxpert.errors import ConfigError, DataError, MissingExtraError
 from medxpert.indexes import flat
 
 
@@ -18,6 +18,13 @@ def test_refuses_another_kind(tmp_path):
     faiss.write_index(other, str(tmp_path / "index"))
     with pytest.raises(DataError, match="expected a flat index, found IndexFlatL2"):
         flat.FlatIndex().load(tmp_path / "index")
+
+
+def test_file_that_cannot_be_written(tmp_path):
+    index = flat.FlatIndex()
+    index.build(np.eye(4, dtype=np.float32))
+    with pytest.raises(ConfigError, match=r"cannot write .*index; free the space"):
+        index.save(tmp_path / "gone" / "index")
 
 
 def test_search_before_build():

@@ -149,13 +149,20 @@ def test_exported_model_opens_the_same(model, tmp_path):
     assert trainable(copy) == trainable(model)
 
 
-def test_a_run_can_be_trained_further(tmp_path):
+def test_export_that_cannot_be_written(model, tmp_path):
+    (tmp_path / "model.safetensors").mkdir()
+    with pytest.raises(ConfigError, match=r"cannot write .*model.safetensors \("):
+        model.export(tmp_path)
+
+
+@pytest.mark.parametrize("weights", [".", "model", "model/model.safetensors"])
+def test_a_run_can_be_trained_further(tmp_path, weights):
     first = clip_tiny(**TINY)
-    first.stage = "adapted"
+    first.stage, first.policy = "adapted", "credentialed"
     first.export(tmp_path / "run" / "model")
-    second = clip_tiny(**TINY, weights=str(tmp_path / "run"), freeze=Freeze(image_blocks=1))
+    second = clip_tiny(**TINY, weights=str(tmp_path / "run" / weights), freeze=Freeze(image_blocks=1))
     first.eval(), second.eval()
-    assert second.stage == "adapted"
+    assert (second.stage, second.policy) == ("pretrained", "credentialed")
     assert torch.equal(second.encode_image(pixels()), first.encode_image(pixels()))
     with pytest.raises(ConfigError, match="was built with embed_dim 16, this model has 32"):
         clip_tiny(**{**TINY, "embed_dim": 32}, weights=str(tmp_path / "run"))
