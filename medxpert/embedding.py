@@ -24,7 +24,7 @@ from medxpert.ontology import OBSERVATIONS
 from medxpert.privacy import strictest
 from medxpert.run import Run, write_embeddings
 from medxpert.text import normalise
-from medxpert.words import Index, Stage
+from medxpert.words import Index, Policy, Stage
 
 MEASURED = ("val", "test")
 """Splits that the starting weights embed too."""
@@ -174,7 +174,7 @@ def publish(
         np.save(sibling / "start_prompts.npy", start.prompts)
         seal(sibling, stamp)
     write_index(folder / "index", make_index, vectors[INDEXED], stamp | {"split": INDEXED})
-    write_samples(folder / "samples", stores["test"])
+    write_samples(folder / "samples", stores["test"], policy)
     return vectors
 
 
@@ -182,7 +182,7 @@ def _named(vectors: Vectors | None, prefix: str = "") -> dict[str, NDArray[np.fl
     return {f"{prefix}{name}": array for name, array in vectors._asdict().items()} if vectors else {}
 
 
-def write_samples(folder: Path, store: Store) -> None:
+def write_samples(folder: Path, store: Store, policy: Policy) -> None:
     """Write up to 8 studies as PNG with what is known of them, so that every command has something to try."""
     with atomic_folder(folder) as sibling:
         truth = []
@@ -191,7 +191,7 @@ def write_samples(folder: Path, store: Store) -> None:
             PIL.Image.fromarray(store.pixels[store.image_rows[row][0]]).save(sibling / name)
             truth.append({"file": name, **_known(store, row)})
         write_json(sibling / "truth.json", truth)
-        seal(sibling, {"policy": store.policy})
+        seal(sibling, {"policy": policy})
 
 
 def sample_rows(abnormal: NDArray[np.bool_]) -> list[int]:

@@ -125,8 +125,8 @@ def seal(folder: Path, fields: Mapping[str, Any]) -> None:
     write_json(folder / MANIFEST, {**fields, "files": files})
 
 
-def verified(folder: Path, cure: str = "python train.py") -> dict[str, Any]:
-    """Return a sealed folder's manifest after checking every file against it.
+def verified(folder: Path, cure: str = "python train.py", only: str | None = None) -> dict[str, Any]:
+    """Return a sealed folder's manifest after checking every file against it, or only one of them.
 
     Raises:
         DataError: the manifest or a file is missing, or a file's content changed; the message names `cure`.
@@ -138,7 +138,8 @@ def verified(folder: Path, cure: str = "python train.py") -> dict[str, Any]:
         files = {folder / name: (entry["bytes"], entry["sha256"]) for name, entry in manifest["files"].items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise DataError(f"{folder / MANIFEST} lists no files; make it again: {cure}") from error
-    for path, (size, digest) in files.items():
+    chosen = files if only is None else {folder / only: files.get(folder / only, (0, ""))}
+    for path, (size, digest) in chosen.items():
         if not path.is_file():
             raise DataError(f"{path} is missing; make it again: {cure}")
         if path.stat().st_size != size or sha256(path) != digest:

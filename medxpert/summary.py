@@ -19,7 +19,7 @@ _PATHS = (
     ("report.html", "tables and plots, opens offline"),
     ("metrics.json", "every figure with its interval"),
     ("retrieval_topk.csv", "what each query retrieved"),
-    ("checkpoints/best.ckpt", "resumable checkpoint"),
+    ("checkpoints/best.ckpt", "best checkpoint"),
     ("model", "exported encoder"),
     ("index", "searchable cases"),
     ("samples", "test studies to try"),

@@ -23,14 +23,15 @@ from medxpert.config.build import build, resolve
 from medxpert.datamodule import DataModule
 from medxpert.distributed import leave_group
 from medxpert.embedding import Start, publish, starting_point
+from medxpert.errors import ConfigError
 from medxpert.evaluation.console import show
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
 from medxpert.folders import atomic_file
 from medxpert.module import ContrastiveModule
 from medxpert.provenance import environment
-from medxpert.run import Run, finish_run
-from medxpert.words import Rejected
+from medxpert.run import PROVENANCE, Run, finish_run
+from medxpert.words import Policy, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def train(cfg: DictConfig) -> None:
     torch.set_flush_denormal(True)
     parts = assemble(cfg)
     parts.trainer.validate(parts.module, datamodule=parts.data, verbose=False)
+    parts.module.model.to(parts.trainer.strategy.root_device)
     if parts.trainer.is_global_zero:
         write_config(parts.folder, resolve(cfg))
     start = starting_point(parts.module.model, parts.data.stores) if parts.trainer.is_global_zero else None
@@ -76,6 +78,8 @@ def quieten() -> None:
 def assemble(cfg: DictConfig) -> Parts:
     """Build every part of a checked configuration."""
     folder = Path(HydraConfig.get().runtime.output_dir)
+    if (folder / PROVENANCE).exists():
+        raise ConfigError(f"hydra.run.dir={folder} holds a finished run; give another folder")
     module = ContrastiveModule(build(cfg.model), build(cfg.loss), build(cfg.optimizer), build(cfg.scheduler))
     model = module.model
     data = build(cfg.loader, reader=build(cfg.data), tokenizer=model.tokenizer, image_side=model.image_side)()
@@ -110,7 +114,7 @@ def finish(cfg: DictConfig, parts: Parts, start: Start) -> None:
     model.to(parts.trainer.strategy.root_device)
     vectors = publish(folder, model, stores, start, partial(build, cfg.index))
     log_panel(parts.trainer.loggers, stores["val"], *vectors["val"])
-    write_rejected(folder / "rejected.csv", parts.data.rejected)
+    write_rejected(folder / "rejected.csv", parts.data.rejected, model.policy)
     known = provenance(cfg, parts, start)
     result = measure_run(Run(folder), "val", start.stage, cfg.seed)
     write_metrics(folder / METRICS, result, known["policy"])
@@ -127,7 +131,6 @@ def provenance(cfg: DictConfig, parts: Parts, start: Start) -> dict[str, Any]:
         "seed": cfg.seed,
         "model": choices["model"],
         "data": choices["data"],
-        "overrides": list(HydraConfig.get().overrides.task),
         "starting_stage": start.stage,
         "policy": parts.module.model.policy,
         "stores": {split: store.folder.name for split, store in stores.items()},
@@ -138,9 +141,9 @@ def provenance(cfg: DictConfig, parts: Parts, start: Start) -> dict[str, Any]:
     }
 
 
-def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+def write_rejected(path: Path, rejected: Sequence[Rejected], policy: Policy) -> None:
     """List what was left out, and why."""
     with atomic_file(path) as sibling, sibling.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(("where", "reason"))
-        rows.writerows((item.where, item.reason) for item in rejected)
+        rows.writerow(("where", "reason", "policy"))
+        rows.writerows((item.where, item.reason, policy) for item in rejected)

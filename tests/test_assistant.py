@@ -9,6 +9,7 @@ from medxpert import assistant
 from medxpert.assistant import Assistant
 from medxpert.cases import SCHEMA, encode_labels, write_cases
 from medxpert.errors import ConfigError
+from medxpert.folders import seal
 from medxpert.indexes.flat import FlatIndex
 from medxpert.indexes.gallery import Filter, write_index
 from medxpert.reporters.template import TemplateReporter
@@ -49,6 +50,7 @@ def run(tmp_path, monkeypatch) -> Run:
     for name in ("1.png", "new.png"):
         PIL.Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name)
     fields = {"encoder": "e", "policy": "open", "split": "train"}
+    seal(folder, fields)
     write_index(tmp_path / "index", FlatIndex, Rows(np.eye(4), np.eye(4)), fields)
     return finish_run(tmp_path, {"policy": "credentialed"})
 

@@ -61,6 +61,7 @@ QUERIES = {
     "filter": (("query=a", "filter.veiw=PA"), "did you mean 'view'"),
     "typo": (("qurey=a",), "did you mean 'query'"),
     "run": (("query=a", "run=gone"), "run=gone does not exist"),
+    "nothing passes": (("query=a", "filter.split=test"), "no indexed case passes filter.split=test"),
 }
 
 
@@ -186,6 +187,13 @@ def test_too_many_broken_images_end_the_run_and_few_do_not(tmp_path, command):
     assert outcome.status == 0, outcome.err
     rows = (tmp_path / "outputs" / "latest" / "rejected.csv").read_text().splitlines()
     assert len(rows) == 7
+
+
+def test_finished_run_is_not_trained_over(project, command):
+    folder = (project / "outputs" / "latest").resolve()
+    outcome = command("train.py", f"hydra.run.dir={folder}", cwd=project)
+    assert outcome.status == 2
+    assert "holds a finished run" in errors(outcome.err)[0]
 
 
 @pytest.mark.parametrize(

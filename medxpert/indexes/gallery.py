@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -47,14 +47,24 @@ class Filter:
         """Return the mask [N] of the cases that pass; None when all do.
 
         Raises:
-            ConfigError: the label is none of the 14.
+            ConfigError: the label is none of the 14, or no case passes.
         """
         masks = [self._equal(cases, name) for name in ("view", "split", "policy", "source") if getattr(self, name)]
         if self.label:
             masks.append(cases.labels[:, _observation(self.label)] == POSITIVE)
         if self.exclude_patient:
             masks.append(np.array(cases.patient_ids) != self.exclude_patient)
-        return np.logical_and.reduce(masks) if masks else None
+        if not masks:
+            return None
+        allowed: NDArray[np.bool_] = np.logical_and.reduce(masks)
+        if not allowed.any():
+            asked = ", ".join(f"filter.{name}={value}" for name, value in asdict(self).items() if value)
+            raise ConfigError(f"no indexed case passes {asked}; the index holds {self._present(cases)}")
+        return allowed
+
+    def _present(self, cases: Cases) -> str:
+        columns = ("view", "split", "policy", "source")
+        return "; ".join(f"{name} {', '.join(sorted(set(cases.column(name))))}" for name in columns)
 
     def _equal(self, cases: Cases, name: str) -> NDArray[np.bool_]:
         return np.array(cases.column(name)) == getattr(self, name)
@@ -115,7 +125,9 @@ class Gallery:
                 f"{run.index} was built by encoder {self._manifest['encoder'][:12]}, the run's model is "
                 f"{encoder[:12]}; rebuild it: {self._rebuild}"
             )
-        self.cases = Cases(run.path / "embeddings" / self._manifest["split"] / "cases.parquet")
+        embedded = run.path / "embeddings" / self._manifest["split"]
+        verified(embedded, self._rebuild, only="cases.parquet")
+        self.cases = Cases(embedded / "cases.parquet")
         if len(self.cases) != self._manifest["count"]:
             raise DataError(
                 f"{run.index} holds {self._manifest['count']} rows for {len(self.cases)} cases; "

@@ -22,7 +22,9 @@ def info_nce(image: Tensor, text: Tensor, scale: Tensor, smoothing: float = 0.0)
     Returns:
         Scalar loss; ln B when all similarities are equal.
     """
-    logits = scale * image @ text.T
+    # bf16 would round logits of 25 to steps of 0.125
+    with torch.autocast(image.device.type, enabled=False):
+        logits = scale.float() * image.float() @ text.float().T
     target = torch.arange(len(logits), device=logits.device)
     rows = F.cross_entropy(logits, target, label_smoothing=smoothing)
     columns = F.cross_entropy(logits.T, target, label_smoothing=smoothing)

@@ -32,6 +32,13 @@ def test_equal_similarities_cost_the_logarithm_of_the_batch():
     assert InfoNCE()(same, same, torch.tensor(100.0)).item() == pytest.approx(math.log(5), abs=1e-5)
 
 
+def test_mixed_precision_does_not_round_the_logits():
+    image, text = rows(7, 0), rows(7, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = info_nce(image, text, torch.tensor(25.0))
+    assert found.item() == pytest.approx(naive(image, text, 25.0), abs=1e-5)
+
+
 def test_perfect_match_costs_nothing():
     image = torch.eye(6)
     assert InfoNCE()(image, image, torch.tensor(100.0)).item() < 1e-6
