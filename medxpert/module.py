@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from medxpert.data.batch import Batch, Embedded
-from medxpert.errors import DataError
+from medxpert.errors import ConfigError, DataError
 from medxpert.models.clip import CLIP
 
 MAX_SCALE = 100.0
@@ -81,7 +81,10 @@ class ContrastiveModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build the optimizer over what is trainable, and its schedule."""
-        optimizer = self._optimizer(parameter_groups(self.model))
+        try:
+            optimizer = self._optimizer(parameter_groups(self.model))
+        except ValueError as error:
+            raise ConfigError(f"optimizer: {error}") from error
         if self._scheduler is None:
             return optimizer
         schedule = self._scheduler(optimizer, int(self.trainer.estimated_stepping_batches))

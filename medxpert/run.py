@@ -73,7 +73,9 @@ class Run:
 
     def splits(self) -> list[str]:
         """Names of the embedded splits."""
-        return sorted(path.parent.name for path in (self.path / "embeddings").glob(f"*/{MANIFEST}"))
+        folders = (path.parent.name for path in (self.path / "embeddings").glob(f"*/{MANIFEST}"))
+        # a killed process may leave a hidden folder behind
+        return sorted(name for name in folders if not name.startswith("."))
 
     def embeddings(self, split: str, starting: bool = False) -> Embeddings:
         """Open one split's embeddings by the adapted weights, or by the weights training started from.
@@ -121,13 +123,21 @@ def point_latest(path: Path) -> None:
     """
     outputs = OUTPUTS.resolve()
     folder = outputs if path.resolve().is_relative_to(outputs) else path.resolve().parent
+    latest = folder / LATEST
+    if latest.exists() and not latest.is_symlink() and not _names_a_run(latest):
+        raise ConfigError(f"{latest} is not ours to replace; move it away or give another hydra.run.dir")
     target, sibling = path.resolve().relative_to(folder), folder / f".{LATEST}.{os.getpid()}"
-    with explained(folder / LATEST):
+    with explained(latest):
         try:
             sibling.symlink_to(target)
         except OSError:
             sibling.write_text(str(target), encoding="utf-8")
-        sibling.replace(folder / LATEST)
+        sibling.replace(latest)
+
+
+def _names_a_run(latest: Path) -> bool:
+    """Tell whether a file that stands in for the symlink says where a run is."""
+    return latest.is_file() and latest.stat().st_size < 4096 and (latest.parent / latest.read_text().strip()).is_dir()
 
 
 def open_run(name: str | Path, outputs: Path = OUTPUTS) -> Run:

@@ -74,7 +74,9 @@ def main() -> None:
     try:
         run = open_run(sys.argv[1] if len(sys.argv) > 1 else LATEST)
         for direction in _DIRECTIONS:
-            console.print(recall_table(run, direction))
+            table = recall_table(run, direction)
+            if table.row_count:
+                console.print(table)
         console.print("\n".join([*paths(run), NOTICE]), highlight=False, markup=False)
     except MedXpertError as error:
         Console(stderr=True).print(f"error: {error}", soft_wrap=True, highlight=False, markup=False)

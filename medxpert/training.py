@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from medxpert.callbacks.panel import log_panel
 from medxpert.config.build import build, resolve
@@ -27,7 +29,7 @@ from medxpert.errors import ConfigError
 from medxpert.evaluation.console import show
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
-from medxpert.folders import atomic_file
+from medxpert.folders import atomic_file, explained
 from medxpert.module import ContrastiveModule
 from medxpert.provenance import environment
 from medxpert.run import PROVENANCE, Run, finish_run
@@ -49,18 +51,37 @@ class Parts:
 def train(cfg: DictConfig) -> None:
     """Run the chain; only the first process writes."""
     quieten()
+    if not 0 <= cfg.seed < 2**32:
+        raise ConfigError(f"seed={cfg.seed} lies outside 0..{2**32 - 1}")
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_flush_denormal(True)
     parts = assemble(cfg)
-    parts.trainer.validate(parts.module, datamodule=parts.data, verbose=False)
+    with interruptible():
+        parts.trainer.validate(parts.module, datamodule=parts.data, verbose=False)
     parts.module.model.to(parts.trainer.strategy.root_device)
     if parts.trainer.is_global_zero:
         write_config(parts.folder, resolve(cfg))
     start = starting_point(parts.module.model, parts.data.stores) if parts.trainer.is_global_zero else None
-    parts.trainer.fit(parts.module, datamodule=parts.data)
-    if start is not None:
+    with interruptible(), explained(parts.folder):
+        parts.trainer.fit(parts.module, datamodule=parts.data)
+    if not parts.trainer.global_step:
+        raise ConfigError(
+            "no step was taken: raise trainer.max_epochs, trainer.max_steps or trainer.limit_train_batches"
+        )
+    if start is not None and not parts.trainer.fast_dev_run:  # type: ignore[attr-defined]
         finish(cfg, parts, start)
     leave_group()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn Lightning's silent ends, status 0 on SIGTERM and 1 on Ctrl-C, into an interruption that is reported."""
+    try:
+        yield
+    except SystemExit as ended:
+        if isinstance(ended, SIGTERMException) or isinstance(ended.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from ended
+        raise
 
 
 def quieten() -> None:
@@ -85,7 +106,7 @@ def assemble(cfg: DictConfig) -> Parts:
     data = build(cfg.loader, reader=build(cfg.data), tokenizer=model.tokenizer, image_side=model.image_side)()
     trainer = build(
         cfg.trainer,
-        callbacks=list((build(cfg.callbacks) or {}).values()),
+        callbacks=[callback for callback in (build(cfg.callbacks) or {}).values() if callback],
         logger=list((build(cfg.logger) or {}).values()),
         default_root_dir=str(folder),
     )

@@ -1,12 +1,17 @@
 """Every fault that a user can bring ends in one clear line and the exit status of who must act."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGINT, SIGTERM, getsignal
+from signal import signal as set_signal
 
 import numpy as np
 import PIL.Image
 import pytest
+
+from medxpert.module import ContrastiveModule
 
 Prepare = Callable[[Path], object]
 NUM_PAIRS = 30
@@ -138,6 +143,7 @@ TRAININGS = {
     "no weights": (("model=clip_b32",), 2, "model.weights="),
     "weights": (("model.weights=gone.pt",), 2, "gone.pt"),
     "batch": (("loader.batch_size=1",), 2, "loader.batch_size=1"),
+    "seed": (("seed=-1",), 2, "seed=-1 lies outside"),
     "rejected": (("max_rejected=2",), 2, "max_rejected=2 lies outside"),
 }
 
@@ -187,6 +193,32 @@ def test_too_many_broken_images_end_the_run_and_few_do_not(tmp_path, command):
     assert outcome.status == 0, outcome.err
     rows = (tmp_path / "outputs" / "latest" / "rejected.csv").read_text().splitlines()
     assert len(rows) == 7
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [("trainer.max_epochs=0", "no step was taken"), ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1")],
+)
+def test_training_that_takes_no_step_makes_no_run(tmp_path, command, override, message):
+    arguments = ("data=csv", f"data.manifest={manifest(tmp_path)}", *SMALL_MODEL)
+    outcome = command("train.py", *arguments, override)
+    assert outcome.status == 2
+    assert message in errors(outcome.err)[0]
+    assert not (tmp_path / "outputs" / "latest").exists()
+
+
+@pytest.mark.parametrize("signal", [SIGTERM, SIGINT])
+def test_signal_during_training_is_told_and_makes_no_run(tmp_path, command, monkeypatch, signal):
+    def interrupt(*args):
+        os.kill(os.getpid(), signal)
+
+    monkeypatch.setattr(ContrastiveModule, "on_train_batch_start", interrupt)
+    before = [(number, getsignal(number)) for number in (SIGTERM, SIGINT)]
+    outcome = command("train.py", "data=csv", f"data.manifest={manifest(tmp_path)}", *SMALL_MODEL)
+    for number, handler in before:
+        set_signal(number, handler)
+    assert (outcome.status, errors(outcome.err)) == (130, ["error: interrupted"])
+    assert not (tmp_path / "outputs" / "latest").exists()
 
 
 def test_finished_run_is_not_trained_over(project, command):

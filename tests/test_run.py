@@ -51,6 +51,19 @@ def test_run_opens_by_path_name_and_latest(tmp_path: Path, monkeypatch: pytest.M
     assert open_run("latest").embeddings("test").cases.study_ids[2] == "s2"
 
 
+def test_a_users_file_called_latest_is_not_replaced(tmp_path: Path):
+    (tmp_path / "latest").write_text("my notes")
+    with pytest.raises(ConfigError, match=r"latest is not ours to replace"):
+        make_run(tmp_path / "a")
+    assert (tmp_path / "latest").read_text() == "my notes"
+
+
+def test_folder_of_a_killed_process_is_no_split(tmp_path: Path):
+    run = make_run(tmp_path / "a")
+    (run / "embeddings" / "test").rename(run / "embeddings" / ".test.1")
+    assert open_run(run).splits() == []
+
+
 def test_latest_works_as_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def refuse(*args: object) -> None:
         raise OSError

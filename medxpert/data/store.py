@@ -143,6 +143,7 @@ def _build(
     log.info("decoding %d images of %s at %d px into %s", len(images), split, side, folder)
     with atomic_folder(folder, first_wins=True) as sibling:
         pixels = np.lib.format.open_memmap(sibling / "pixels.npy", "w+", np.uint8, (len(images), side, side))
+        _claim(sibling / "pixels.npy")
         decoded = list(_fill(pixels, decode_all(images, side), split))
         kept = _kept(studies, decoded)
         if not kept:
@@ -161,6 +162,13 @@ def _build(
                 "rejected": [(item.where, item.reason) for item in rejected] + broken,
             },
         )
+
+
+def _claim(path: Path) -> None:
+    """Take the disk space of a sparse file now: a full disk would kill the process while the memory map is written."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _fill(pixels: NDArray[np.uint8], decoded: Iterator[Decoded], split: str) -> Iterator[Decoded]:
@@ -188,7 +196,7 @@ def _kept(studies: Sequence[Study], decoded: Sequence[Decoded]) -> list[tuple[St
 
 def _nothing_left(split: str, rejected: Sequence[Rejected], decoded: Sequence[Decoded]) -> str:
     reasons = [item.reason for item in rejected] + [item.reason for item in decoded if item.reason]
-    why = f"; the first of {len(reasons)} reasons: {reasons[0]}" if reasons else "; the reader yielded nothing"
+    why = f"; the first of {len(reasons)} reasons: {reasons[0]}" if reasons else "; the reader yielded nothing for it"
     return f"split {split} has no usable study{why}"
 
 

@@ -35,6 +35,8 @@ def evaluate_run(run: Run, split: str, seed: int = 0) -> SplitResult:
         ConfigError: the split was not embedded, or a file cannot be written.
         DataError: the run is damaged.
     """
+    if seed < 0:
+        raise ConfigError(f"seed={seed} must be at least 0")
     result = measure_run(run, split, run.provenance["starting_stage"], seed)
     looks = write_metrics(run.path / METRICS, result, run.policy, looked=split == "test")
     write_answers(run.path / TOP_K, result, run.policy)

@@ -23,12 +23,14 @@ class Card:
         stage: where the weights come from.
         policy: the strictest policy of the data that the weights have seen.
         fingerprint: sha256 of the weights file.
+        merges: sha256 of the tokenizer's file.
     """
 
     architecture: Architecture
     stage: Stage
     policy: Policy
     fingerprint: str
+    merges: str
 
 
 def find_folder(path: Path) -> Path | None:
@@ -41,7 +43,7 @@ def find_folder(path: Path) -> Path | None:
 
 def write_card(folder: Path, architecture: Architecture, stage: Stage, policy: Policy) -> Card:
     """Describe the weights that already lie in the folder."""
-    card = Card(architecture, stage, policy, sha256(folder / WEIGHTS))
+    card = Card(architecture, stage, policy, sha256(folder / WEIGHTS), sha256(folder / MERGES))
     write_json(folder / CARD, asdict(card))
     return card
 
@@ -57,9 +59,9 @@ def read_card(folder: Path) -> Card:
         card = Card(**{**values, "architecture": parse_architecture(values["architecture"])})
     except (TypeError, KeyError, AttributeError, ConfigError) as error:
         raise DataError(f"{folder / CARD} does not describe a model ({error}); rebuild: python train.py") from error
-    weights = folder / WEIGHTS
-    if not weights.is_file():
-        raise DataError(f"{weights} is missing; rebuild: python train.py")
-    if sha256(weights) != card.fingerprint:
-        raise DataError(f"{weights} is not the file that {CARD} describes (sha256 differs); rebuild: python train.py")
+    for path, digest in ((folder / WEIGHTS, card.fingerprint), (folder / MERGES, card.merges)):
+        if not path.is_file():
+            raise DataError(f"{path} is missing; rebuild: python train.py")
+        if sha256(path) != digest:
+            raise DataError(f"{path} is not the file that {CARD} describes (sha256 differs); rebuild: python train.py")
     return card

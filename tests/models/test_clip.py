@@ -176,7 +176,8 @@ def test_a_run_can_be_trained_further(tmp_path, weights):
         (lambda folder: (folder / "model.json").write_text("{}"), "does not describe a model"),
         (lambda folder: (folder / "model.json").write_text('{"architecture": "x"}'), "does not describe a model"),
         (lambda folder: (folder / "model.json").write_text("x"), "cannot be read as JSON"),
-        (lambda folder: (folder / "merges.txt").unlink(), "cannot read the tokenizer's merges"),
+        (lambda folder: (folder / "merges.txt").unlink(), r"merges.txt is missing"),
+        (lambda folder: (folder / "merges.txt").write_text("a b"), r"merges.txt is not the file"),
     ],
 )
 def test_damaged_folders(model, tmp_path, damage, message):
