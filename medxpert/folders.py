@@ -27,11 +27,15 @@ def sha256(path: Path) -> str:
 def explained(target: Path) -> Iterator[None]:
     """Turn the operating system's refusal to write (disk full, no permission) into one clear line.
 
+    Lost connections, which Python counts among the same errors, pass through.
+
     Raises:
         ConfigError: naming what could not be written and why.
     """
     try:
         yield
+    except (ConnectionError, TimeoutError):
+        raise
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(

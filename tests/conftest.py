@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
 SMALL = (
@@ -25,10 +28,30 @@ SMALL = (
 )
 
 
+@dataclass(frozen=True)
+class Flat:
+    """An image of one grey level."""
+
+    level: int
+    view: str = "PA"
+
+    def fingerprint(self) -> str:
+        return f"flat {self.level}"
+
+    def read(self) -> NDArray[np.uint8]:
+        return np.full((8, 8), self.level, np.uint8)
+
+
 class Outcome(NamedTuple):
     status: int
     out: str
     err: str
+
+
+@pytest.fixture
+def flat() -> type[Flat]:
+    """Return the class of images that need no file."""
+    return Flat
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,3 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -9,34 +7,26 @@ from medxpert.errors import ConfigError, DataError
 from medxpert.words import Rejected, Study
 
 
-@dataclass(frozen=True)
-class Flat:
-    level: int
-    view: str = "PA"
+@pytest.fixture
+def make(tmp_path, flat):
+    def call(studies=10, rejected=0, **arguments):
+        def read(split):
+            for number in range(studies):
+                yield Study(f"s{number}", f"p{number}", (flat(number),), findings=f"Text {number // 2}.")
+            yield from (Rejected(f"row {number}", "no image") for number in range(rejected))
 
-    def fingerprint(self):
-        return str(self.level)
+        def tokens(texts):
+            return np.array([[int(text[5:-1])] for text in texts])
 
-    def read(self):
-        return np.full((8, 8), self.level, np.uint8)
+        data = DataModule(read, tokens, 8, cache=str(tmp_path), **arguments)
+        data.setup()
+        return data
 
-
-def make(tmp_path, studies=10, rejected=0, **arguments):
-    def read(split):
-        for number in range(studies):
-            yield Study(f"s{number}", f"p{number}", (Flat(number),), findings=f"Text {number // 2}.")
-        yield from (Rejected(f"row {number}", "no image") for number in range(rejected))
-
-    def tokens(texts):
-        return np.array([[int(text[5:-1])] for text in texts])
-
-    data = DataModule(read, tokens, 8, cache=str(tmp_path), **arguments)
-    data.setup()
-    return data
+    return call
 
 
-def test_a_batch_holds_each_text_once(tmp_path):
-    batch = next(iter(make(tmp_path, batch_size=4).val_dataloader()))
+def test_a_batch_holds_each_text_once(make):
+    batch = next(iter(make(batch_size=4).val_dataloader()))
     assert batch.rows.tolist() == [0, 1, 2, 3]
     assert batch.tokens.tolist() == [[0], [1]]
     assert batch.text_of.tolist() == [0, 0, 1, 1]
@@ -44,16 +34,13 @@ def test_a_batch_holds_each_text_once(tmp_path):
 
 
 @pytest.mark.parametrize(("processes", "expected"), [(1, 10), (2, 5), (3, 3)])
-def test_a_small_training_split_still_fills_a_batch_of_every_process(tmp_path, monkeypatch, processes, expected):
+def test_a_small_training_split_still_fills_a_batch_of_every_process(make, monkeypatch, processes, expected):
     monkeypatch.setattr(datamodule, "world_size", lambda: processes)
-    assert make(tmp_path, batch_size=64).train_dataloader().batch_size == expected
+    assert make(batch_size=64).train_dataloader().batch_size == expected
 
 
-def test_training_order_follows_from_the_seed(tmp_path):
-    orders = [
-        [batch.rows.tolist() for batch in make(tmp_path, seed=seed, batch_size=5).train_dataloader()]
-        for seed in (1, 1, 2)
-    ]
+def test_training_order_follows_from_the_seed(make):
+    orders = [[batch.rows.tolist() for batch in make(seed=seed, batch_size=5).train_dataloader()] for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
 
 
@@ -70,6 +57,6 @@ def test_training_order_follows_from_the_seed(tmp_path):
         ({"studies": 1}, DataError, "split train has 1 studies for 1 processes; each needs at least 2"),
     ],
 )
-def test_refusals(tmp_path, arguments, error, message):
+def test_refusals(make, arguments, error, message):
     with pytest.raises(error, match=message):
-        make(tmp_path, **arguments).train_dataloader()
+        make(**arguments).train_dataloader()

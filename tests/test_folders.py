@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from medxpert.errors import ConfigError, DataError
-from medxpert.folders import MANIFEST, atomic_file, atomic_folder, read_json, seal, verified, write_json
+from medxpert.folders import MANIFEST, atomic_file, atomic_folder, explained, read_json, seal, verified, write_json
 
 
 def test_folder_appears_whole_and_replaces_the_old_one(tmp_path: Path):
@@ -48,6 +48,11 @@ def test_refusal_to_write_is_one_clear_line(tmp_path: Path, code: int):
     ):
         raise OSError(code, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lost_connection_is_no_fault_of_the_disk(tmp_path: Path):
+    with pytest.raises(ConnectionResetError), explained(tmp_path):
+        raise ConnectionResetError
 
 
 def test_file_is_replaced_only_on_success(tmp_path: Path):

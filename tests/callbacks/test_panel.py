@@ -1,5 +1,3 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -9,31 +7,19 @@ from medxpert.data.store import open_store
 from medxpert.words import Study
 
 
-@dataclass(frozen=True)
-class Square:
-    level: int
-    view: str = "PA"
-
-    def fingerprint(self):
-        return str(self.level)
-
-    def read(self):
-        return np.full((8, 8), self.level, np.uint8)
-
-
-def store(folder, policy):
+def store(folder, policy, flat):
     def read(split):
         for number in range(12):
-            images = (Square(number),)
+            images = (flat(number),)
             yield Study(f"s{number}", f"p{number}", images, findings=f"SECRET finding {number}.", policy=policy)
 
     return open_store(read, "val", 8, "longest", "frontal_first", folder)
 
 
 @pytest.mark.parametrize(("policy", "shown"), [("open", True), ("credentialed", False), ("private", False)])
-def test_pictures_and_texts_reach_a_logger_only_for_open_data(tmp_path, policy, shown):
+def test_pictures_and_texts_reach_a_logger_only_for_open_data(tmp_path, flat, policy, shown):
     logger = tensorboard_logger(str(tmp_path / "run"))
-    log_panel([logger], store(tmp_path / "cache", policy), np.eye(12), np.eye(12))
+    log_panel([logger], store(tmp_path / "cache", policy, flat), np.eye(12), np.eye(12))
     logger.experiment.close()
     written = b"".join(path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file())
     assert (b"SECRET" in written) == shown
