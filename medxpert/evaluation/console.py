@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from medxpert.evaluation.blocks import Block, Shown
 from medxpert.evaluation.result import SplitResult
-from medxpert.evaluation.tables import Block, Shown, blocks, heading, notes
+from medxpert.evaluation.tables import blocks, heading, notes
 from medxpert.report import NOTICE
 from medxpert.words import Policy
 

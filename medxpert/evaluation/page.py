@@ -11,8 +11,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from medxpert.evaluation.blocks import Block, Row, Shown
 from medxpert.evaluation.result import SplitResult
-from medxpert.evaluation.tables import Block, Row, Shown, blocks, heading, notes
+from medxpert.evaluation.tables import blocks, heading, notes
 from medxpert.folders import atomic_file
 from medxpert.report import NOTICE
 

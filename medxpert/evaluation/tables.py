@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
 
+from medxpert.evaluation.blocks import DASH, Block, Cell, Row, Shown, percent
 from medxpert.evaluation.observations import DIRECTION, MIN_CASES, RELEVANCE
 from medxpert.evaluation.result import ADAPTED, ORACLE, PIXEL, SplitResult, abnormal_scope
 from medxpert.ontology import OBSERVATIONS
 
-Cell = Mapping[str, float]
-"""A value in [0, 1], or a rank, with its low and high where there is an interval."""
-
 _FEW_STUDIES = 1000
-_DASH = "\N{EN DASH}"
 _RECALLS = {"R@1": "recall@1", "R@5": "recall@5", "R@10": "recall@10"}
 _LIKENESS = {"P@5": "label_precision@5", "P@10": "label_precision@10", "nDCG@10": "ndcg@10"}
 _MEANINGS = {
@@ -23,30 +19,6 @@ _MEANINGS = {
 }
 _ARROWS = {"image_to_text": "image → text", "text_to_image": "text → image"}
 _LABELS = {PIXEL: "pixel baseline", ORACLE: "oracle ceiling", ADAPTED: ADAPTED}
-
-
-class Shown(NamedTuple):
-    """One table cell: a value and its interval as text, either may be empty."""
-
-    value: str
-    interval: str = ""
-
-
-class Row(NamedTuple):
-    """One contender or difference."""
-
-    name: str
-    cells: tuple[Shown, ...]
-    kind: Literal["reference", "main", "gain"] = "reference"
-
-
-class Block(NamedTuple):
-    """One table."""
-
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
 
 
 def blocks(result: SplitResult) -> list[Block]:
@@ -139,7 +111,7 @@ def _label_block(result: SplitResult, scope: str) -> Block:
     rows = tuple(
         Row(
             name,
-            tuple(_percent(cells.get(key)) for key in _LIKENESS.values()),
+            tuple(percent(cells.get(key)) for key in _LIKENESS.values()),
             "main" if name == ADAPTED else "reference",
         )
         for name, cells in ({"chance": chance} | stages).items()
@@ -165,21 +137,10 @@ def _retrieval_rows(result: SplitResult, scope: str, direction: str, relevance: 
 
 
 def _retrieval_cells(shares: Mapping[str, Cell], ranks: Mapping[str, Cell], signed: bool = False) -> tuple[Shown, ...]:
-    recalls = (_percent(shares.get(metric), signed) for metric in _RECALLS.values())
-    median = Shown(f"{ranks['median_rank']['value']:,.0f}") if "median_rank" in ranks else Shown(_DASH)
+    recalls = (percent(shares.get(metric), signed) for metric in _RECALLS.values())
+    median = Shown(f"{ranks['median_rank']['value']:,.0f}") if "median_rank" in ranks else Shown(DASH)
     reciprocal = shares["mrr"]["value"]
     return (*recalls, median, Shown(f"{reciprocal:+.3f}" if signed else f"{reciprocal:.3f}"))
-
-
-def _percent(cell: Cell | None, signed: bool = False, decimals: int = 1) -> Shown:
-    """Show a share in percent, its interval with a slash where it starts below zero."""
-    if cell is None:
-        return Shown(_DASH)
-    value = f"{100 * cell['value']:+.1f}" if signed else f"{100 * cell['value']:.1f}"
-    if "low" not in cell:
-        return Shown(value)
-    ends = (f"{100 * cell[end]:.{decimals}f}".replace("100.0", "100") for end in ("low", "high"))
-    return Shown(value, (_DASH if cell["low"] >= 0 else "/").join(ends))
 
 
 def _observation_blocks(result: SplitResult) -> Iterator[Block]:
@@ -220,7 +181,7 @@ def _observation_row(name: str, count: Mapping[str, int], cells: tuple[Mapping[s
 
 def _compared(metric: str, cells: tuple[Mapping[str, Cell], ...]) -> tuple[Shown, ...]:
     before, after, gain = (cell.get(metric) for cell in cells)
-    return _percent(before, decimals=0), _percent(after, decimals=0), _percent(gain, signed=True, decimals=0)
+    return percent(before, decimals=0), percent(after, decimals=0), percent(gain, signed=True, decimals=0)
 
 
 def _share(values: Mapping[str, float], metric: str) -> Shown:
