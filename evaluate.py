@@ -12,10 +12,9 @@ from medxpert.config.command import command
 @command("evaluate")
 def main(cfg: DictConfig) -> None:
     """Print the tables and write figures, plots and page into the run."""
-    from medxpert.evaluation.evaluate import evaluate_run
-    from medxpert.run import open_run
+    from medxpert.measuring import measure
 
-    evaluate_run(open_run(cfg.run), cfg.split, cfg.seed)
+    measure(cfg)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def answer(cfg: DictConfig) -> None:
 
 def hit_table(answer: Answer) -> Table:
     """Lay out the hits: rank, score, study, text."""
-    table = Table(title=Text(f"Cases whose {answer.match}s are nearest to {answer.query}"), title_justify="left")
+    compared = "images and texts" if answer.match == "both" else f"{answer.match}s"
+    table = Table(title=Text(f"Cases whose {compared} are nearest to {answer.query}"), title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")
     table.add_column("study")

@@ -15,7 +15,7 @@ from medxpert.drawing import QUERY, Tile, contact_sheet
 from medxpert.errors import ConfigError
 from medxpert.folders import atomic_file, explained, write_json
 from medxpert.images.files import ImageFile, load
-from medxpert.indexes.gallery import Filter, Gallery, Match
+from medxpert.indexes.gallery import DEFAULT_MATCH, Filter, Gallery, Match
 from medxpert.models.inference import open_encoder
 from medxpert.privacy import strictest
 from medxpert.run import Run
@@ -32,7 +32,7 @@ class Answer:
     Attributes:
         query: the text, or the image's path.
         pixels: the query image as the model saw it, uint8 [S, S]; None for a text.
-        match: which side of the cases was searched.
+        match: what of the cases was compared.
         hits: similar cases, best first.
         report: the draft made of them.
         provenance: run, encoder, and the strictest policy of the run and the query.
@@ -80,8 +80,8 @@ class Assistant:
         self._encoder = open_encoder(run.model)
         self.gallery = Gallery(run, self._encoder.fingerprint)
 
-    def ask_image(self, path: Path, top_k: int, match: Match | None = None, where: Filter | None = None) -> Answer:
-        """Find cases like an image, by their texts unless `match` says images.
+    def ask_image(self, path: Path, top_k: int, match: Match = DEFAULT_MATCH, where: Filter | None = None) -> Answer:
+        """Find cases like an image: by their images, their texts, or the mean of both.
 
         The patient of an image that is itself among the indexed cases is left out.
 
@@ -91,17 +91,15 @@ class Assistant:
         """
         pixels = load(ImageFile(path), self._encoder.image_side)
         vector = self._encoder.encode_images(pixels[None])[0]
-        return self._answer(
-            str(path), pixels, vector, top_k, match or "text", self._without_own(path, where or Filter())
-        )
+        return self._answer(str(path), pixels, vector, top_k, match, self._without_own(path, where or Filter()))
 
     def _without_own(self, path: Path, where: Filter) -> Filter:
         paths, place = self.gallery.cases.column("path"), str(path.resolve())
         own = self.gallery.cases.patient_ids[paths.index(place)] if place in paths else None
         return replace(where, exclude_patient=where.exclude_patient or own)
 
-    def ask_text(self, query: str, top_k: int, match: Match | None = None, where: Filter | None = None) -> Answer:
-        """Find cases that fit a text, by their images unless `match` says texts.
+    def ask_text(self, query: str, top_k: int, match: Match = DEFAULT_MATCH, where: Filter | None = None) -> Answer:
+        """Find cases that fit a text: by their images, their texts, or the mean of both.
 
         Raises:
             ConfigError: the text is empty, or top_k, match or filter cannot be honoured.
@@ -109,7 +107,7 @@ class Assistant:
         if not query.strip():
             raise ConfigError("query= is empty; say what to look for, such as query='left pleural effusion'")
         vector = self._encoder.encode_texts([query])[0]
-        return self._answer(query, None, vector, top_k, match or "image", where or Filter())
+        return self._answer(query, None, vector, top_k, match, where or Filter())
 
     def _answer(
         self,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +21,30 @@ from medxpert.ontology import MISSING, OBSERVATIONS, is_abnormal
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("study_id", "patient_id", "text", "section", "view", "split")),
-        *((name, pa.string()) for name in ("source", "policy", "path", "truth")),
+        *((name, pa.string()) for name in ("source", "policy", "path", "truth", "image_hash")),
         ("images", pa.int32()),
         ("labels", pa.list_(pa.int8(), len(OBSERVATIONS))),
         ("thumbnail", pa.binary()),
     ]
 )
-"""`images` counts those behind the embedding, `truth` is JSON or null, `labels` holds `ontology.MISSING` where
-nothing was said, `thumbnail` is a grey JPEG."""
+"""`images` counts those behind the embedding, `truth` is JSON or null, `image_hash` is the sha256 of the first image's
+decoded pixels, `labels` holds `ontology.MISSING` where nothing was said, `thumbnail` is a grey JPEG."""
+
+_OPTIONAL = {"image_hash"}
+"""Columns that older tables lack."""
+
+_UNKNOWN: Mapping[str, Any] = {
+    **dict.fromkeys(("text", "section", "view", "split", "source", "path"), ""),
+    "policy": "private",
+    "images": 1,
+    "labels": [MISSING] * len(OBSERVATIONS),
+}
+"""What stands in columns that nobody gave; null in the others."""
 
 _ROWS_PER_GROUP = 256
 """Small row groups: one thumbnail is read without touching the others."""
+
+_ROW_ID = re.compile(r"row \d+")
 
 
 def encode_labels(labels: Mapping[str, int]) -> list[int]:
@@ -42,35 +57,103 @@ def decode_labels(values: Sequence[int] | NDArray[np.int8]) -> dict[str, int]:
     return {name: int(v) for name, v in zip(OBSERVATIONS, values, strict=True) if v != MISSING}
 
 
+def row_id(row: int) -> str:
+    """Stand in for an identifier that nobody gave."""
+    return f"row {row}"
+
+
+def is_row_id(value: str) -> bool:
+    """Tell whether an identifier stands in for one that nobody gave, and so identifies nothing elsewhere."""
+    return _ROW_ID.fullmatch(value) is not None
+
+
 def write_cases(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows that have every column of `SCHEMA`."""
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA)
     pq.write_table(table, path, row_group_size=_ROWS_PER_GROUP, compression="zstd")
 
 
-class Cases:
-    """Read-only view of a cases.parquet with N rows.
+def absent_columns(path: Path, cure: str = "python train.py") -> list[str]:
+    """Return the names in `SCHEMA` that a table must have and a parquet file has not.
 
     Raises:
-        DataError: the file is missing or is no cases table.
+        DataError: the file is missing or no parquet table; the message names `cure`.
+    """
+    return _absent(_opened(path, cure))
+
+
+def read_table(path: Path) -> dict[str, list[Any]]:
+    """Read any parquet table as Python values: column -> N values; columns of bytes are left out."""
+    file = pq.ParquetFile(path, memory_map=True)
+    names = [field.name for field in file.schema_arrow if not pa.types.is_binary(field.type)]
+    columns: dict[str, list[Any]] = file.read(columns=names).to_pydict()
+    return columns
+
+
+def _opened(path: Path, cure: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path} is missing or no parquet table; make it again: {cure}") from error
+
+
+def _absent(file: pq.ParquetFile) -> list[str]:
+    return sorted(set(SCHEMA.names) - _OPTIONAL - set(file.schema_arrow.names))
+
+
+def _arrow(name: str, values: Sequence[Any]) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(values, SCHEMA.field(name).type)])
+
+
+class Cases:
+    """Read-only view of N studies: the rows of a cases.parquet, or columns in memory.
+
+    Args:
+        path: the file, or where the columns came from.
+        held: columns in memory that stand before those of the file; with all of `SCHEMA` the file is not opened.
+
+    Raises:
+        DataError: the file is needed and missing, or is no cases table.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, held: Mapping[str, pa.ChunkedArray] | None = None) -> None:
         self.path = path
-        try:
-            self._file = pq.ParquetFile(path, memory_map=True)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{path} is missing or no parquet table; make it again: python train.py") from error
-        missing = sorted(set(SCHEMA.names) - set(self._file.schema_arrow.names))
-        if missing:
-            raise DataError(f"{path} has no column {missing[0]!r}; make it again: python train.py")
+        self._held = dict(held or {})
+        if set(SCHEMA.names) <= set(self._held):
+            return
+        self._file = _opened(path, "python train.py")
+        absent = _absent(self._file)
+        if absent:
+            raise DataError(f"{path} has no column {absent[0]!r}; make it again: python train.py")
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Sequence[Any]], path: Path) -> Cases:
+        """Hold columns of `SCHEMA`, each N long; those that are absent say that nothing is known."""
+        count = len(next(iter(columns.values())))
+        whole = {name: [_UNKNOWN.get(name)] * count for name in SCHEMA.names} | dict(columns)
+        return cls(path, {name: _arrow(name, values) for name, values in whole.items()})
+
+    def relabelled(self, labels: NDArray[np.int8]) -> Cases:
+        """Return the same studies with other labels [N, 14]."""
+        return Cases(self.path, self._held | {"labels": _arrow("labels", labels.tolist())})
+
+    def take(self, rows: NDArray[np.integer]) -> Cases:
+        """Hold some studies in memory, by row numbers."""
+        return Cases(self.path, {name: self._read(name).take(pa.array(rows)) for name in SCHEMA.names})
 
     def __len__(self) -> int:
-        return int(self._file.metadata.num_rows)
+        return len(next(iter(self._held.values()))) if self._held else int(self._file.metadata.num_rows)
+
+    def _read(self, name: str) -> pa.ChunkedArray:
+        if name in self._held:
+            return self._held[name]
+        if name in _OPTIONAL and name not in self._file.schema_arrow.names:
+            return _arrow(name, [None] * len(self))
+        return self._file.read(columns=[name]).column(name)
 
     def column(self, name: str) -> list[Any]:
-        """Return one column as Python values, N long."""
-        values: list[Any] = self._file.read(columns=[name]).column(name).to_pylist()
+        """Return one column as Python values, N long; all None for an optional one that the table lacks."""
+        values: list[Any] = self._read(name).to_pylist()
         return values
 
     @cached_property
@@ -91,8 +174,7 @@ class Cases:
     @cached_property
     def labels(self) -> NDArray[np.int8]:
         """Observations [N, 14] in {1, 0, -1, MISSING}."""
-        column = self._file.read(columns=["labels"]).column("labels").combine_chunks()
-        return column.flatten().to_numpy().reshape(-1, len(OBSERVATIONS))
+        return self._read("labels").combine_chunks().flatten().to_numpy().reshape(-1, len(OBSERVATIONS))
 
     @cached_property
     def abnormal(self) -> NDArray[np.bool_]:
@@ -104,13 +186,24 @@ class Cases:
         """What the generator knows of each study; None for real data."""
         return [json.loads(text) if text else None for text in self.column("truth")]
 
+    @cached_property
+    def is_reports(self) -> bool:
+        """Whether the texts are reports, which can be retrieved, and not sentences written from labels."""
+        return set(self.column("section")) != {"prompt"}
+
     def labels_of(self, row: int) -> dict[str, int]:
         """Return one study's labels as a mapping."""
         return decode_labels(self.labels[row])
 
     def thumbnail(self, row: int) -> bytes:
-        """Return one study's thumbnail: a grey JPEG."""
-        group, place = divmod(row, _ROWS_PER_GROUP)
-        column = self._file.read_row_group(group, columns=["thumbnail"]).column("thumbnail")
-        value: bytes = column[place].as_py()
-        return value
+        """Return one study's thumbnail: a grey JPEG, empty where there is none."""
+        return next(self.thumbnails([row]))
+
+    def thumbnails(self, rows: Iterable[int]) -> Iterator[bytes]:
+        """Yield some studies' thumbnails; ascending rows are read from disk a few hundred at a time."""
+        if "thumbnail" in self._held:
+            yield from (self._held["thumbnail"][row].as_py() or b"" for row in rows)
+            return
+        for group, members in groupby(rows, lambda row: row // _ROWS_PER_GROUP):
+            column = self._file.read_row_group(group, columns=["thumbnail"]).column("thumbnail")
+            yield from (column[row % _ROWS_PER_GROUP].as_py() or b"" for row in members)

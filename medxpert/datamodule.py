@@ -36,6 +36,11 @@ class Rows(Dataset[int]):
         return row
 
 
+def splits_of(reader: Reader) -> tuple[str, ...]:
+    """Return the splits that a reader offers: `SPLITS`, then its `more_splits`."""
+    return (*SPLITS, *getattr(getattr(reader, "func", reader), "more_splits", ()))
+
+
 def collate(rows: Sequence[int], store: Store, texts: Sequence[str], tokenizer: Tokenizer) -> Batch:
     """Gather B studies from a store; a study with several images gives its first."""
     unique: dict[str, int] = {}
@@ -50,7 +55,7 @@ def collate(rows: Sequence[int], store: Store, texts: Sequence[str], tokenizer: 
 
 
 class DataModule(pl.LightningDataModule):
-    """Serves the three splits of a reader.
+    """Serves the splits of a reader.
 
     Args:
         reader: yields studies by split.
@@ -110,7 +115,7 @@ class DataModule(pl.LightningDataModule):
         """
         if self.stores:
             return
-        self.stores = {split: self._open(split) for split in SPLITS}
+        self.stores = {split: self._open(split) for split in splits_of(self._reader)}
         self._check_rejected()
 
     def _open(self, split: str) -> Store:

@@ -14,20 +14,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from medxpert.data.prompts import prompt_pairs
 from medxpert.data.store import Store
+from medxpert.data.zero_shot import prompts
 from medxpert.errors import DataError
 from medxpert.folders import atomic_folder, seal, write_json
 from medxpert.indexes.gallery import write_index
 from medxpert.models.clip import CLIP
-from medxpert.ontology import OBSERVATIONS
 from medxpert.privacy import strictest
 from medxpert.run import Run, write_embeddings
 from medxpert.text import normalise
 from medxpert.words import Index, Policy, Stage
 
-MEASURED = ("val", "test")
-"""Splits that the starting weights embed too."""
 INDEXED = "train"
 """The split that may serve as evidence."""
 NUM_SAMPLES = 8
@@ -103,10 +100,12 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def embed_prompts(model: CLIP) -> NDArray[np.float16]:
-    """Return the (positive, negative) prompt of each observation as unit rows, [14, 2, D]."""
-    texts = [prompt for pair in prompt_pairs() for prompt in pair]
-    rows = embed_texts(model, texts, batch_size=len(texts))
-    return rows.reshape(len(OBSERVATIONS), 2, -1)
+    """Return for each observation the mean directions of the prompts that affirm and that deny it, [14, 2, D]."""
+    sets = [sentences for pair in prompts() for sentences in pair]
+    texts = [sentence for sentences in sets for sentence in sentences]
+    rows = embed_texts(model, texts, batch_size=len(texts)).astype(np.float32)
+    means = np.stack([part.mean(axis=0) for part in np.split(rows, np.cumsum([len(one) for one in sets])[:-1])])
+    return _unit(means).reshape(len(sets) // 2, 2, -1).astype(np.float16)
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Start:
 
     Attributes:
         stage: where they came from.
-        vectors: rows of the splits that are measured, by split.
+        vectors: rows by split.
         prompts: as `embed_prompts` returns them.
     """
 
@@ -125,8 +124,8 @@ class Start:
 
 
 def starting_point(model: CLIP, stores: Mapping[str, Store]) -> Start:
-    """Embed the measured splits before the first step."""
-    vectors = {split: embed(model, stores[split]) for split in MEASURED}
+    """Embed every split before the first step."""
+    vectors = {split: embed(model, store) for split, store in stores.items()}
     return Start(model.stage, vectors, embed_prompts(model))
 
 
@@ -147,7 +146,7 @@ def start_on_disk(run: Run) -> Start:
 
     vectors = {
         split: Vectors(*(rows(f"embeddings/{split}/start_{side}.npy") for side in Vectors._fields))
-        for split in MEASURED
+        for split in run.splits()
     }
     return Start(run.provenance["starting_stage"], vectors, rows("prompts/start_prompts.npy"))
 
@@ -168,6 +167,7 @@ def publish(
     vectors = {split: embed(model, store) for split, store in stores.items()}
     for split, store in stores.items():
         arrays = _named(vectors[split]) | _named(start.vectors.get(split), "start_")
+        arrays["truncated"] = truncated(model, store.cases.texts)
         write_embeddings(folder / "embeddings" / split, arrays, store.folder / "cases.parquet", stamp)
     with atomic_folder(folder / "prompts") as sibling:
         np.save(sibling / "prompts.npy", embed_prompts(model))
@@ -178,7 +178,12 @@ def publish(
     return vectors
 
 
-def _named(vectors: Vectors | None, prefix: str = "") -> dict[str, NDArray[np.float16]]:
+def truncated(model: CLIP, texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell which of N texts are longer than the model reads, [N]."""
+    return np.array([model.tokenizer.count(text) > model.tokenizer.context_length for text in texts])
+
+
+def _named(vectors: Vectors | None, prefix: str = "") -> dict[str, NDArray]:
     return {f"{prefix}{name}": array for name, array in vectors._asdict().items()} if vectors else {}
 
 

@@ -98,10 +98,11 @@ class Run:
         return Embeddings(image, text, cases)
 
 
-def write_embeddings(
-    folder: Path, arrays: Mapping[str, NDArray[np.float16]], cases: Path, fields: Mapping[str, Any]
-) -> None:
-    """Write one split: arrays by name (image, text, start_image, start_text) [N, D] and a copy of the cases table."""
+def write_embeddings(folder: Path, arrays: Mapping[str, NDArray], cases: Path, fields: Mapping[str, Any]) -> None:
+    """Write one split: arrays by name, each of N rows, and a copy of the cases table.
+
+    The names are image, text, start_image and start_text, float16 [N, D], and truncated, bool [N].
+    """
     with atomic_folder(folder) as sibling:
         for name, array in arrays.items():
             np.save(sibling / f"{name}.npy", array)

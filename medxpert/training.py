@@ -26,11 +26,14 @@ from medxpert.datamodule import DataModule
 from medxpert.distributed import leave_group
 from medxpert.embedding import Start, publish, starting_point
 from medxpert.errors import ConfigError
-from medxpert.evaluation.console import show
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
+from medxpert.evaluation.tables.console import show
+from medxpert.evaluation.tables.split import tables
 from medxpert.folders import atomic_file, explained
+from medxpert.models.clip import CLIP, NOTHING_FROZEN
 from medxpert.module import ContrastiveModule
+from medxpert.pretraining import Pretrained, Pretraining
 from medxpert.provenance import environment
 from medxpert.run import PROVENANCE, Run, finish_run
 from medxpert.words import Policy, Rejected
@@ -46,6 +49,7 @@ class Parts:
     module: ContrastiveModule
     data: DataModule
     trainer: pl.Trainer
+    pretrained: Pretrained | None
 
 
 def train(cfg: DictConfig) -> None:
@@ -101,8 +105,10 @@ def assemble(cfg: DictConfig) -> Parts:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if (folder / PROVENANCE).exists():
         raise ConfigError(f"hydra.run.dir={folder} holds a finished run; give another folder")
-    module = ContrastiveModule(build(cfg.model), build(cfg.loss), build(cfg.optimizer), build(cfg.scheduler))
-    model = module.model
+    pretrained = pretrain(cfg)
+    weights = {"weights": str(pretrained.folder)} if pretrained else {}
+    model: CLIP = build(cfg.model, **weights)
+    module = ContrastiveModule(model, build(cfg.loss), build(cfg.optimizer), build(cfg.scheduler))
     data = build(cfg.loader, reader=build(cfg.data), tokenizer=model.tokenizer, image_side=model.image_side)()
     trainer = build(
         cfg.trainer,
@@ -110,7 +116,23 @@ def assemble(cfg: DictConfig) -> Parts:
         logger=list((build(cfg.logger) or {}).values()),
         default_root_dir=str(folder),
     )
-    return Parts(folder, module, data, trainer)
+    return Parts(folder, module, data, trainer, pretrained)
+
+
+def pretrain(cfg: DictConfig) -> Pretrained | None:
+    """Find or make the weights that `pretrain=` asks for."""
+    pretraining: Pretraining | None = build(cfg.get("pretrain"))
+    if pretraining is None:
+        return None
+    if cfg.model.get("weights") is not None:
+        raise ConfigError(
+            f"pretrain= and model.weights={cfg.model.weights} both say what training starts from; "
+            "drop pretrain= or give model.weights=null"
+        )
+    build(cfg.model)  # refuses now what would be refused after minutes
+    make_model = partial(build, cfg.model, weights=None, freeze=NOTHING_FROZEN)
+    with interruptible():
+        return pretraining(make_model, cfg.trainer.get("accelerator", "auto"))
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -140,7 +162,7 @@ def finish(cfg: DictConfig, parts: Parts, start: Start) -> None:
     result = measure_run(Run(folder), "val", start.stage, cfg.seed)
     write_metrics(folder / METRICS, result, known["policy"])
     finish_run(folder, known)
-    show(result, known["policy"], [str(folder)])
+    show(tables(result), known["policy"], [str(folder)])
 
 
 def provenance(cfg: DictConfig, parts: Parts, start: Start) -> dict[str, Any]:
@@ -152,6 +174,7 @@ def provenance(cfg: DictConfig, parts: Parts, start: Start) -> dict[str, Any]:
         "seed": cfg.seed,
         "model": choices["model"],
         "data": choices["data"],
+        "pretrained": parts.pretrained.known if parts.pretrained else None,
         "starting_stage": start.stage,
         "policy": parts.module.model.policy,
         "stores": {split: store.folder.name for split, store in stores.items()},

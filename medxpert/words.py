@@ -18,6 +18,9 @@ POLICIES: tuple[Policy, ...] = ("open", "credentialed", "private")
 """From the loosest to the strictest."""
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
+"""What every reader offers."""
+SHIFTED = "test_shift"
+"""A test split from another distribution than the training studies; few readers offer one."""
 
 Stage = Literal["untrained", "pretrained", "adapted"]
 
@@ -72,10 +75,14 @@ class Rejected:
 
 
 class Reader(Protocol):
-    """Yields the studies of one split in a fixed order, and a `Rejected` for each row it had to skip."""
+    """Yields the studies of one split in a fixed order, and a `Rejected` for each row it had to skip.
+
+    A reader (or the function that a partial binds) may name splits beyond `SPLITS` in an attribute `more_splits`;
+    these are embedded and measured, never trained on nor indexed.
+    """
 
     def __call__(self, split: str) -> Iterable[Study | Rejected]:
-        """Read one of `SPLITS`."""
+        """Read one of `SPLITS`, or of the reader's own `more_splits`."""
         ...
 
 

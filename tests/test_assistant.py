@@ -22,12 +22,14 @@ class Rows(NamedTuple):
 
 
 class Encoder:
-    """Sees every picture in the direction of the first case."""
+    """Sees every picture and reads every text in the direction of the first case."""
 
     image_side, fingerprint = 8, "e"
 
     def encode_images(self, pixels):
         return np.eye(4, dtype=np.float32)[:1]
+
+    encode_texts = encode_images
 
 
 @pytest.fixture
@@ -76,6 +78,12 @@ def test_evidence_never_comes_from_the_patient_of_an_indexed_image(run, monkeypa
 def test_answer_bears_the_strictest_policy(run, query_policy, expected):
     answer = Assistant(run, TemplateReporter(), query_policy).ask_image(run.path / "new.png", 1)
     assert answer.as_json()["provenance"]["policy"] == expected
+
+
+def test_both_sides_are_compared_unless_one_is_named(run):
+    ask = Assistant(run, TemplateReporter())
+    assert [ask.ask_image(run.path / "new.png", 1).match, ask.ask_text("edema", 1).match] == ["both", "both"]
+    assert ask.ask_image(run.path / "new.png", 1, "text").match == "text"
 
 
 def test_unknown_policy(run):

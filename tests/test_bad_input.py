@@ -61,7 +61,7 @@ QUERIES = {
     "zero": (("query=a", "top_k=0"), "top_k=0 lies outside 1.."),
     "beyond": (("query=a", "top_k=1000000"), "top_k=1000000 lies outside 1.."),
     "word": (("query=a", "top_k=many"), "top_k"),
-    "match": (("query=a", "match=both"), "match=both: expected image or text"),
+    "match": (("query=a", "match=all"), "match=all: expected image, text or both"),
     "label": (("query=a", "filter.label=Flu"), "filter.label=Flu: expected one of No Finding"),
     "filter": (("query=a", "filter.veiw=PA"), "did you mean 'view'"),
     "typo": (("qurey=a",), "did you mean 'query'"),

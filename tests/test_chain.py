@@ -45,7 +45,7 @@ def test_metrics_have_the_shape_that_others_rely_on(run):
                     for figure in figures.values():
                         assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
             assert {"pool", "chance"} <= set(metrics[stage][split])
-    assert metrics["looks"] == {"test": 1}
+    assert metrics["looks"] == {"test": 1, "test_shift": 1}
 
 
 def test_train_and_test_share_no_patient_and_the_index_holds_train(run):

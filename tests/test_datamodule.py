@@ -1,15 +1,18 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from medxpert import datamodule
-from medxpert.datamodule import DataModule
+from medxpert.data import csv
+from medxpert.datamodule import DataModule, splits_of
 from medxpert.errors import ConfigError, DataError
-from medxpert.words import Rejected, Study
+from medxpert.words import SPLITS, Rejected, Study
 
 
 @pytest.fixture
 def make(tmp_path, flat):
-    def call(studies=10, rejected=0, **arguments):
+    def call(studies=10, rejected=0, more_splits=(), **arguments):
         def read(split):
             for number in range(studies):
                 yield Study(f"s{number}", f"p{number}", (flat(number),), findings=f"Text {number // 2}.")
@@ -18,7 +21,9 @@ def make(tmp_path, flat):
         def tokens(texts):
             return np.array([[int(text[5:-1])] for text in texts])
 
-        data = DataModule(read, tokens, 8, cache=str(tmp_path), **arguments)
+        if more_splits:
+            read.more_splits = more_splits
+        data = DataModule(partial(read), tokens, 8, cache=str(tmp_path), **arguments)
         data.setup()
         return data
 
@@ -31,6 +36,27 @@ def test_a_batch_holds_each_text_once(make):
     assert batch.tokens.tolist() == [[0], [1]]
     assert batch.text_of.tolist() == [0, 0, 1, 1]
     assert batch.pixels[:, 0, 0].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("more", [(), ("test_shift",), ("another_hospital", "test_shift")])
+def test_splits_beyond_the_three_are_opened_where_the_reader_names_them(make, more):
+    assert tuple(make(more_splits=more).stores) == (*SPLITS, *more)
+
+
+class Archive:
+    """A reader that is an object."""
+
+    more_splits = ("late",)
+
+    def __call__(self, split):
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("reader", "expected"), [(Archive(), (*SPLITS, "late")), (lambda split: (), SPLITS), (csv.read, SPLITS)]
+)
+def test_any_reader_may_name_more_splits(reader, expected):
+    assert splits_of(reader) == expected
 
 
 @pytest.mark.parametrize(("processes", "expected"), [(1, 10), (2, 5), (3, 3)])

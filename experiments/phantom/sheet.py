@@ -1,6 +1,6 @@
-"""Draw the contact sheet of the README: $ python experiments/phantom/sheet.py [radiograph.png ...].
+"""Draw the contact sheets of the README: $ python experiments/phantom/sheet.py [radiograph.png ...].
 
-Radiographs given on the command line stand in the last row, for comparison; the sheet in the repository has none.
+Radiographs given on the command line stand in the last row, for comparison; the sheets in the repository have none.
 """
 
 import sys
@@ -14,19 +14,20 @@ from medxpert.text import longest_section
 
 COLUMNS, SIDE_PX = 4, 256
 FOLDER = Path(__file__).parent
+SHEETS = {"test": "sheet", "test_shift": "sheet_shift"}
 
 
 def main() -> None:
-    """Write sheet.png beside this file, or comparison.png in the working folder when radiographs are given."""
-    studies = list(islice(read("test", side=SIDE_PX), 24))
-    chosen = studies[::3]
-    tiles = [
-        Tile(load(study.images[0], SIDE_PX), text=longest_section(study.findings, study.impression).text)
-        for study in chosen
-    ]
+    """Write a sheet for each split beside this file, or into the working folder when radiographs are given."""
     real = [Tile(load(ImageFile(Path(name)), SIDE_PX), title="a real radiograph") for name in sys.argv[1:]]
-    sheet = contact_sheet([*tiles, *real], COLUMNS, SIDE_PX, notice="Phantoms: procedural, nobody's chest.")
-    sheet.save("comparison.png" if real else FOLDER / "sheet.png")
+    for split, name in SHEETS.items():
+        studies = list(islice(read(split, side=SIDE_PX), 24))[::3]
+        tiles = [
+            Tile(load(study.images[0], SIDE_PX), text=longest_section(study.findings, study.impression).text)
+            for study in studies
+        ]
+        sheet = contact_sheet([*tiles, *real], COLUMNS, SIDE_PX, notice="Phantoms: procedural, nobody's chest.")
+        sheet.save(f"comparison_{name}.png" if real else FOLDER / f"{name}.png")
 
 
 if __name__ == "__main__":

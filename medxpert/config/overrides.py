@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-LITERAL_KEYS = frozenset({"query", "question", "image", "images", "prior", "output", "run"})
+LITERAL_KEYS = frozenset(
+    {"query", "question", "image", "images", "prior", "output", "run", "embeddings", "train", "compare", "transfer"}
+)
 """Keys whose values are free text or paths: taken letter by letter, never parsed, never swept over."""
 
 _ASSIGNMENT = re.compile(r"(?P<key>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from medxpert.ontology import NEGATIVE, NO_FINDING, OBSERVATIONS, POSITIVE, UNCERTAIN, observation
+from medxpert.ontology import NEGATIVE, NO_FINDING, POSITIVE, UNCERTAIN, observation
 
 
 def prompt(labels: Mapping[str, int], key: str) -> str:
@@ -38,21 +38,6 @@ def prompt(labels: Mapping[str, int], key: str) -> str:
     if any(value == POSITIVE and observation(name) == NO_FINDING for name, value in labels.items()):
         return _sentence(words["normal"], choice, "")
     return _sentence(words["negative"], choice, _join(phrases[NEGATIVE], "or")) if phrases[NEGATIVE] else ""
-
-
-def prompt_pairs() -> list[tuple[str, str]]:
-    """Return for each of the 14 observations the sentence that affirms it and the one that denies it."""
-    words = _words()
-    normal, abnormal = words["normal"][0], words["abnormal"]
-    return [
-        (normal, abnormal)
-        if name == NO_FINDING
-        else (
-            _sentence(words["positive"], 0, words["phrases"][name.lower()]),
-            _sentence(words["negative"], 0, words["phrases"][name.lower()]),
-        )
-        for name in OBSERVATIONS
-    ]
 
 
 @cache

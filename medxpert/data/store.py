@@ -30,7 +30,7 @@ from medxpert.words import Image, Policy, Reader, Rejected, Study
 
 Views = Literal["frontal_first", "mean"]
 Section = Literal["longest", "findings", "impression"]
-_LAYOUT = 1
+_LAYOUT = 2
 _PREFERENCE = {"PA": 0, "AP": 0, "": 1}
 """Order of the views; all others come last."""
 log = logging.getLogger(__name__)
@@ -148,7 +148,11 @@ def _build(
         kept = _kept(studies, decoded)
         if not kept:
             raise DataError(_nothing_left(split, rejected, decoded))
-        cases = [_case(study, decoded[rows[0]], text) | {"split": split, "images": len(rows)} for study, rows in kept]
+        cases = [
+            _case(study, decoded[rows[0]], text)
+            | {"split": split, "images": len(rows), "image_hash": hashlib.sha256(pixels[rows[0]]).hexdigest()}
+            for study, rows in kept
+        ]
         write_cases(sibling / "cases.parquet", cases)
         pairs = [(place, row) for place, (_, rows) in enumerate(kept) for row in rows]
         np.save(sibling / "image_rows.npy", np.array(pairs, dtype=np.int64))

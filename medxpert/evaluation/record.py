@@ -7,7 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from medxpert.evaluation.result import ADAPTED, SplitResult
+import numpy as np
+from numpy.typing import NDArray
+
+from medxpert.cases import Cases
+from medxpert.evaluation.result import SplitResult
 from medxpert.folders import atomic_file, read_json, write_json
 from medxpert.metrics.labels import RELEVANT, jaccard
 from medxpert.metrics.scores import top_k
@@ -16,7 +20,7 @@ from medxpert.words import Neighbours, Policy
 
 METRICS = "metrics.json"
 TOP_K = "retrieval_topk.csv"
-_NUM_HITS = 10
+_NUM_QUERIES, _NUM_HITS = 5000, 10
 
 
 class Answer(NamedTuple):
@@ -51,7 +55,7 @@ def write_metrics(path: Path, result: SplitResult, policy: Policy, looked: bool 
     looks: int = document["looks"].get(result.split, 0) + looked
     if looked:
         document["looks"][result.split] = looks
-    for place, figures in result.measured.items():
+    for place, figures in result.documents().items():
         shelf = document
         for name in place[:-1]:
             shelf = shelf.setdefault(name, {})
@@ -61,29 +65,36 @@ def write_metrics(path: Path, result: SplitResult, policy: Policy, looked: bool 
 
 
 def write_answers(path: Path, result: SplitResult, policy: Policy) -> None:
-    """List the ten nearest answers of the adapted weights to every query, both directions, as CSV in UTF-8."""
+    """List the ten nearest answers of the main contender to each query, both directions, as CSV in UTF-8.
+
+    Of more than 5,000 studies, 5,000 evenly spaced ones are asked about.
+    """
+    queries = np.unique(np.linspace(0, len(result.cases) - 1, min(len(result.cases), _NUM_QUERIES)).astype(np.int64))
     with atomic_file(path) as sibling, sibling.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(Answer._fields)
-        image, text = result.vectors[ADAPTED]
-        for direction, queries, gallery in (("image_to_text", image, text), ("text_to_image", text, image)):
-            rows.writerows(_answers(result, direction, top_k(queries, gallery, _NUM_HITS), policy))
+        image, text = result.subject.vectors[result.main]
+        for direction, asked, gallery in (("image_to_text", image, text), ("text_to_image", text, image)):
+            rows.writerows(_answers(result, direction, queries, top_k(asked[queries], gallery, _NUM_HITS), policy))
 
 
-def right_answers(result: SplitResult, query: int, hits: Sequence[int]) -> list[bool]:
+def right_answers(cases: Cases, query: int, hits: Sequence[int]) -> list[bool]:
     """Tell which hits answer a query: the same study or text; for prompts, those whose labels overlap."""
-    if result.kind == "report":
-        key = normalise(result.cases.texts[query])
-        return [hit == query or normalise(result.cases.texts[hit]) == key for hit in hits]
-    labels = result.cases.labels
+    if cases.is_reports:
+        key = normalise(cases.texts[query])
+        return [hit == query or normalise(cases.texts[hit]) == key for hit in hits]
+    labels = cases.labels
     shared: list[bool] = (jaccard(labels[[query]], labels[list(hits)])[0] >= RELEVANT).tolist()
     return shared
 
 
-def _answers(result: SplitResult, direction: str, found: Neighbours, policy: Policy) -> Iterator[Answer]:
+def _answers(
+    result: SplitResult, direction: str, queries: NDArray[np.int64], found: Neighbours, policy: Policy
+) -> Iterator[Answer]:
     ids, texts = result.cases.study_ids, result.cases.texts
-    for query, (scores, hits) in enumerate(zip(found.scores.tolist(), found.rows.tolist(), strict=True)):
-        right = right_answers(result, query, hits)
+    answers = zip(queries.tolist(), found.scores.tolist(), found.rows.tolist(), strict=True)
+    for query, scores, hits in answers:
+        right = right_answers(result.cases, query, hits)
         for rank, (score, hit, correct) in enumerate(zip(scores, hits, right, strict=True), start=1):
             yield Answer(
                 query_study=ids[query],

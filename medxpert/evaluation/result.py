@@ -5,33 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from medxpert.cases import Cases
+from medxpert.evaluation.subject import BASELINES, Part, Subject
 from medxpert.metrics.retrieval import Ranked
 from medxpert.metrics.statistics import DRAWS, Intervals
 from medxpert.ontology import MISSING
 from medxpert.text import normalise
-from medxpert.words import Stage
 
-ADAPTED: Stage = "adapted"
-PIXEL, ORACLE = "pixel", "oracle"
 INTERVALS = f"95 % percentile bootstrap over patients, {DRAWS:,} draws; differences are paired"
 
 Measured = dict[tuple[str, ...], dict[str, Any]]
 """Place in metrics.json, such as ("adapted", "test"), -> the figures that stand there."""
-
-
-class Vectors(NamedTuple):
-    """N studies in one space, by whatever placed them there."""
-
-    image: NDArray[np.floating]
-    """[N, D] unit rows."""
-    text: NDArray[np.floating]
-    """[N, D] unit rows."""
 
 
 @dataclass(frozen=True)
@@ -39,35 +27,57 @@ class SplitResult:
     """One split, measured.
 
     Attributes:
-        split: its name.
-        kind: "report" where images and reports are retrieved, "prompt" where texts were written from labels.
-        cases: its N studies.
-        starting: stage of the weights that training started from.
-        vectors: contender -> its rows: the starting stage, "adapted", and the baselines "pixel" and "oracle".
-        ranked: contender -> its ranks; empty for prompts.
-        measured: what goes into metrics.json.
+        subject: what was measured.
+        ranked: contender -> its ranks; empty where texts were written from labels.
+        measured: retrieval figures for metrics.json.
+        parts: everything else that was measured.
     """
 
-    split: str
-    kind: Literal["report", "prompt"]
-    cases: Cases
-    starting: Stage
-    vectors: Mapping[str, Vectors]
+    subject: Subject
     ranked: Mapping[str, Sequence[Ranked]]
     measured: Measured
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def split(self) -> str:
+        """Name of the split."""
+        return self.subject.split
+
+    @property
+    def cases(self) -> Cases:
+        """Its N studies."""
+        return self.subject.cases
+
+    @property
+    def main(self) -> str:
+        """The contender that the evaluation is about."""
+        return self.subject.main
+
+    @property
+    def starting(self) -> str | None:
+        """The contender that the main one was trained from, where it is known."""
+        return self.subject.starting
 
     @property
     def scopes(self) -> list[str]:
-        """Names of the measured query sets: the split, and its abnormal studies where labels tell them."""
-        return [name for name in (self.split, abnormal_scope(self.split)) if (ADAPTED, name) in self.measured]
+        """Names of the query sets of retrieval: the split, and its abnormal studies where labels tell them."""
+        return [name for name in (self.split, abnormal_scope(self.split)) if (self.main, name) in self.measured]
 
-    def figures(self, contender: str, scope: str) -> dict[str, Any]:
-        """Return a contender's figures, empty where it was not measured."""
-        return self.measured.get(place(contender, scope), {})
+    def figures(self, contender: str | None, scope: str) -> dict[str, Any]:
+        """Return a contender's retrieval figures, empty where it was not measured."""
+        return self.measured.get(place(contender, scope), {}) if contender else {}
 
-    def gains(self, over: str, scope: str) -> dict[str, Any]:
-        """Return the paired differences of the adapted weights and another contender."""
-        return self.measured.get(gain_place(over, scope), {})
+    def gains(self, over: str | None, scope: str) -> dict[str, Any]:
+        """Return the paired differences of the main contender and another."""
+        return self.measured.get(gain_place(self.main, over, scope), {}) if over else {}
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Return the figures of one part, empty where it was not measured."""
+        return next((part.figures for part in self.parts if part.place[0] == name), {})
+
+    def documents(self) -> Measured:
+        """Return everything for metrics.json."""
+        return self.measured | {part.place: part.figures for part in self.parts}
 
 
 def abnormal_scope(split: str) -> str:
@@ -77,12 +87,12 @@ def abnormal_scope(split: str) -> str:
 
 def place(contender: str, scope: str) -> tuple[str, ...]:
     """Return where a contender's figures stand in metrics.json."""
-    return ("baselines", contender, scope) if contender in (PIXEL, ORACLE) else (contender, scope)
+    return ("baselines", contender, scope) if contender in BASELINES else (contender, scope)
 
 
-def gain_place(over: str, scope: str) -> tuple[str, ...]:
-    """Return where the gains over another contender stand in metrics.json."""
-    return ("differences", f"{ADAPTED}-{over}", scope)
+def gain_place(main: str, over: str, scope: str) -> tuple[str, ...]:
+    """Return where the gains of the main contender over another stand in metrics.json."""
+    return ("differences", f"{main}-{over}", scope)
 
 
 def described(cases: Cases) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,8 @@ from numpy.typing import NDArray
 
 from medxpert.cases import Cases
 from medxpert.evaluation.result import (
-    ADAPTED,
-    ORACLE,
-    PIXEL,
     Measured,
     SplitResult,
-    Vectors,
     abnormal_scope,
     described,
     gain_place,
@@ -23,37 +18,35 @@ from medxpert.evaluation.result import (
     named_intervals,
     place,
 )
+from medxpert.evaluation.subject import PIXEL, Subject
 from medxpert.metrics.labels import LabelRetrieval, label_retrieval
-from medxpert.metrics.retrieval import Ranked, compare, pair, rank_pairs, select, summarise
+from medxpert.metrics.retrieval import compare, pair, rank_pairs, select, summarise
 from medxpert.metrics.statistics import bootstrap
-from medxpert.words import Stage
 
 _LABEL_CUTOFFS = (5, 10)
 
 
-def evaluate_split(
-    split: str, cases: Cases, starting: Stage, vectors: Mapping[str, Vectors], seed: int = 0
-) -> SplitResult:
-    """Measure every contender on the same queries: all studies, and the abnormal ones against the whole gallery.
+def evaluate_split(subject: Subject, seed: int = 0) -> SplitResult:
+    """Measure retrieval by every contender on the same queries: all studies, and the abnormal ones.
+
+    The gallery is the whole split in both cases.
 
     Args:
-        split: name to file the figures under.
-        cases: its N studies.
-        starting: key in `vectors` of the weights that training started from.
-        vectors: contender -> its rows; "adapted" and `starting` at least.
+        subject: a split whose texts are reports.
         seed: of the bootstrap draws.
 
     Raises:
         DataError: counts or widths differ, there is no study, or an embedding is not finite.
     """
-    ranked = {name: rank_pairs(pair(*rows, cases.texts)) for name, rows in vectors.items()}
+    cases = subject.cases
+    ranked = {name: rank_pairs(pair(*rows, cases.texts)) for name, rows in subject.vectors.items()}
     labelled = {
-        name: label_retrieval(rows.image, rows.text, cases.labels, cases.labels, _LABEL_CUTOFFS)
-        for name, rows in vectors.items()
-        if is_labelled(cases) and name not in (PIXEL, ORACLE)
+        name: label_retrieval(*subject.vectors[name], cases.labels, cases.labels, _LABEL_CUTOFFS)
+        for name in subject.stages
+        if is_labelled(cases)
     }
-    measured: Measured = {("cases", split): described(cases)}
-    for scope, studies in _scopes(split, cases).items():
+    measured: Measured = {("cases", subject.split): described(cases)}
+    for scope, studies in _scopes(subject.split, cases).items():
         patients = np.array(cases.patient_ids)[studies]
         selected = {name: select(one, studies) for name, one in ranked.items()}
         for name, one in selected.items():
@@ -61,23 +54,16 @@ def evaluate_split(
             if name in labelled:
                 _add_labels(figures, labelled[name], studies, patients, seed)
             measured[place(name, scope)] = figures
-        measured |= _differences(selected, (starting, PIXEL), scope, patients, seed)
-    return SplitResult(split, "report", cases, starting, vectors, ranked, measured)
+        for other in (subject.starting, PIXEL):
+            if other in selected:
+                gains = compare(selected[subject.main], selected[other], patients, seed=seed)
+                measured[gain_place(subject.main, other, scope)] = gains
+    return SplitResult(subject, ranked, measured)
 
 
 def _scopes(split: str, cases: Cases) -> dict[str, NDArray[np.bool_]]:
     scopes = {split: np.ones(len(cases), bool)}
     return scopes | {abnormal_scope(split): cases.abnormal} if cases.abnormal.any() else scopes
-
-
-def _differences(
-    ranked: Mapping[str, Sequence[Ranked]], others: Sequence[str], scope: str, patients: NDArray, seed: int
-) -> Measured:
-    return {
-        gain_place(other, scope): compare(ranked[ADAPTED], ranked[other], patients, seed=seed)
-        for other in others
-        if other in ranked
-    }
 
 
 def _add_labels(

@@ -37,7 +37,10 @@ class TfIdf:
             for term, count in Counter(_terms(text)).items():
                 if term in self._place:
                     row[self._place[term]] = count
-        return unit_rows(rows * self._weight)
+            # Row by row: the matrix may be the largest thing in memory.
+            row *= self._weight
+            row /= np.linalg.norm(row) or 1
+        return rows
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

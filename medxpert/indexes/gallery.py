@@ -1,10 +1,9 @@
-"""The searchable cases of a run: an index of images, an index of texts, and the studies behind their rows."""
+"""The searchable cases of a run: indexes of images, of texts and of both, and the studies behind their rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
@@ -19,8 +18,9 @@ from medxpert.ontology import OBSERVATIONS, POSITIVE
 from medxpert.run import Run
 from medxpert.words import Hit, Index
 
-Match = Literal["image", "text"]
-MATCHES: tuple[Match, ...] = ("image", "text")
+Match = Literal["image", "text", "both"]
+MATCHES: tuple[Match, ...] = ("image", "text", "both")
+DEFAULT_MATCH: Match = "both"
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,18 @@ class Sides(Protocol):
         ...
 
 
+def side_rows(sides: Sides, match: Match) -> NDArray[np.floating]:
+    """Return what a query is compared with, [N, D]: the image rows, the text rows, or the unit rows between the two."""
+    if match == "both":
+        between = np.asarray(sides.image, np.float32) + np.asarray(sides.text, np.float32)
+        lengths = np.linalg.norm(between, axis=1, keepdims=True)
+        # Opposite rows have nothing between them: they stay zero.
+        return between / np.where(lengths > 0, lengths, 1)
+    return sides.image if match == "image" else sides.text
+
+
 def write_index(folder: Path, make: Callable[[], Index], sides: Sides, fields: Mapping[str, str]) -> None:
-    """Index both sides of one split; row i of the index is row i of the split's embeddings.
+    """Index one split for every match; row i of each index is row i of the split's embeddings.
 
     Args:
         folder: replaced as a whole.
@@ -100,10 +110,10 @@ def write_index(folder: Path, make: Callable[[], Index], sides: Sides, fields: M
         fields: for the manifest: encoder, policy and split.
     """
     with atomic_folder(folder) as sibling:
-        for side, rows in (("image", sides.image), ("text", sides.text)):
+        for match in MATCHES:
             index = make()
-            index.build(np.asarray(rows, dtype=np.float32))
-            index.save(sibling / f"{side}.index")
+            index.build(np.asarray(side_rows(sides, match), dtype=np.float32))
+            index.save(sibling / f"{match}.index")
         made_by = f"{type(index).__module__}.{type(index).__qualname__}"
         seal(sibling, {"index": made_by, "count": len(sides.image), "dim": sides.image.shape[1], **fields})
 
@@ -120,6 +130,7 @@ class Gallery:
         self._folder = run.index
         self._rebuild = f"python -m medxpert.embed run={run.path}"
         self._manifest = verified(run.index, self._rebuild)
+        self._opened: dict[Match, Index] = {}
         if self._manifest["encoder"] != encoder:
             raise DataError(
                 f"{run.index} was built by encoder {self._manifest['encoder'][:12]}, the run's model is "
@@ -137,32 +148,30 @@ class Gallery:
     def __len__(self) -> int:
         return len(self.cases)
 
-    @cached_property
-    def _image(self) -> Index:
-        return self._load("image")
-
-    @cached_property
-    def _text(self) -> Index:
-        return self._load("text")
-
-    def _load(self, kind: Match) -> Index:
-        module, name = self._manifest["index"].rsplit(".", 1)
-        index: Index = getattr(import_module(module), name)()
-        index.load(self._folder / f"{kind}.index")
-        return index
+    def _open(self, match: Match) -> Index:
+        """Open one index the first time it is searched."""
+        if match not in self._opened:
+            file = f"{match}.index"
+            if file not in self._manifest["files"]:
+                raise DataError(f"{self._folder} holds no {file}; rebuild it: {self._rebuild}")
+            module, name = self._manifest["index"].rsplit(".", 1)
+            index: Index = getattr(import_module(module), name)()
+            index.load(self._folder / file)
+            self._opened[match] = index
+        return self._opened[match]
 
     def search(self, query: NDArray[np.float32], top_k: int, match: Match, where: Filter) -> list[Hit]:
-        """Find the cases whose images or texts are nearest to one unit vector [D].
+        """Find the cases whose images, texts or both are nearest to one unit vector [D].
 
         Raises:
             ConfigError: top_k or match cannot be honoured.
+            DataError: the index was built before there was one for this match.
         """
         if match not in MATCHES:
-            raise ConfigError(f"match={match}: expected image or text")
+            raise ConfigError(f"match={match}: expected image, text or both")
         if not 1 <= top_k <= len(self):
             raise ConfigError(f"top_k={top_k} lies outside 1..{len(self)}, the number of indexed cases")
-        index = self._image if match == "image" else self._text
-        found = index.search(query[None], top_k, where.allowed(self.cases))
+        found = self._open(match).search(query[None], top_k, where.allowed(self.cases))
         pairs = zip(found.rows[0].tolist(), found.scores[0].tolist(), strict=True)
         return self._hits([(row, score) for row, score in pairs if row >= 0])
 

@@ -1,4 +1,4 @@
-"""Clinical relevance: how well retrieval and scores agree with the 14 observations.
+"""Clinical relevance: how well retrieval agrees with the 14 observations.
 
 Labels are int8 arrays [N, C] of 1 positive, 0 negative, -1 uncertain, -2 not mentioned. Retrieval looks at the set of
 positive ones; ties get their expected value under a uniform order (McSherry & Najork, ECIR 2008).
@@ -6,7 +6,7 @@ positive ones; ties get their expected value under a uniform order (McSherry & N
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from medxpert.errors import DataError
 from medxpert.metrics.ranking import CUTOFFS
 from medxpert.metrics.scores import CHUNK, best_columns, blocks, check_rows, check_widths, distinct
-from medxpert.metrics.statistics import DRAWS, Intervals, number_patients, resample
-from medxpert.ontology import NEGATIVE, NO_FINDING, OBSERVATIONS, POSITIVE
+from medxpert.ontology import NO_FINDING, OBSERVATIONS, POSITIVE
 
 RELEVANT = 0.5
 """The least Jaccard index of a relevant case."""
 NDCG_CUTOFF = 10
-MIN_POSITIVES = 10
 
 _DISCOUNTS = 1 / np.log2(np.arange(NDCG_CUTOFF) + 2)
 _NORMAL = OBSERVATIONS.index(NO_FINDING)
@@ -36,6 +34,22 @@ class LabelRetrieval(NamedTuple):
     values: dict[str, NDArray[np.float64]]
     chance: dict[str, NDArray[np.float64]]
     """The same for a constant embedding."""
+
+
+class Owners(NamedTuple):
+    """Whose the queries and the gallery items are; nobody may find what is his own."""
+
+    queries: ArrayLike
+    """Q ids."""
+    gallery: ArrayLike
+    """G ids of the same type."""
+
+
+class _Pairs(NamedTuple):
+    """Places in a block of scores: a query, counted from the first of the block, and a gallery item."""
+
+    query: NDArray[np.int64]
+    item: NDArray[np.int64]
 
 
 class _Gains(NamedTuple):
@@ -53,6 +67,7 @@ class _Gallery(NamedTuple):
     num_relevant: NDArray[np.int64]
     ideal: NDArray[np.float64]
     """The largest possible DCG."""
+    size: NDArray[np.int64]
     mean: _Gains
     """The expectation [B, 1] at every place of a random order."""
 
@@ -75,11 +90,21 @@ def label_retrieval(
     gallery_labels: NDArray[np.int8],
     cutoffs: Sequence[int] = CUTOFFS,
     chunk: int = CHUNK,
+    owners: Owners | None = None,
 ) -> LabelRetrieval:
     """Judge the best gallery rows [G, D] per query [Q, D] by the Jaccard index of labels [Q, 14] and [G, 14].
 
     label_recall@K is true recall, out of all items of index 0.5 or more; ndcg@10 takes the index as linear gain.
     Cutoffs beyond the gallery are left out. Memory is O(chunk x G).
+
+    Args:
+        queries: finite, of any float type.
+        gallery: finite, of any float type.
+        query_labels: in {1, 0, -1, -2}.
+        gallery_labels: in {1, 0, -1, -2}.
+        cutoffs: each K.
+        chunk: queries at a time.
+        owners: takes from each query's gallery what belongs to its own owner; places that then stay empty are misses.
 
     Raises:
         DataError: an embedding is not finite, or counts or widths differ.
@@ -89,87 +114,95 @@ def label_retrieval(
     check_widths(queries, gallery)
     within = [cutoff for cutoff in cutoffs if cutoff <= len(gallery)]
     depth = min(len(gallery), max([NDCG_CUTOFF, *within]))
+    own = _pairs_of(owners, len(queries), len(gallery))
     vectors, of = distinct(gallery)
     # Studies share few sets of positive labels: compare the sets, then expand.
     positive = (gallery_labels == POSITIVE).astype(np.int8)
     patterns, pattern_of, copies = np.unique(positive, axis=0, return_inverse=True, return_counts=True)
     values: list[dict[str, NDArray[np.float64]]] = []
     chance: list[dict[str, NDArray[np.float64]]] = []
-    for rows, scores in blocks(queries, vectors, chunk):
-        index = jaccard(query_labels[rows], patterns)
-        whole = _whole(index, copies)
-        values.append(_metrics(_expected(index[:, pattern_of], scores[:, of], depth), whole, within))
-        constant = _Gains(*(np.repeat(gain, depth, axis=1) for gain in whole.mean))
-        chance.append(_metrics(constant, whole, within))
+    for rows, distinct_scores in blocks(queries, vectors, chunk):
+        index, scores = jaccard(query_labels[rows], patterns), distinct_scores[:, of]
+        left = np.tile(copies, (len(scores), 1))
+        query, item = own(rows)
+        scores[query, item] = -np.inf
+        np.subtract.at(left, (query, pattern_of[item]), 1)
+        whole = _whole(index, left)
+        values.append(_metrics(_expected(index, pattern_of, scores, depth), whole, within))
+        filled = np.arange(depth) < whole.size[:, None]
+        chance.append(_metrics(_Gains(*(gain * filled for gain in whole.mean)), whole, within))
     return LabelRetrieval(_joined(values), _joined(chance))
 
 
-def auroc(
-    scores: NDArray[np.floating], labels: NDArray[np.int8], min_positives: int = MIN_POSITIVES
-) -> NDArray[np.float64]:
-    """Return the area under the ROC curve per label [C]: how often a positive outscores a negative, ties half.
+def _pairs_of(owners: Owners | None, num_queries: int, num_items: int) -> Callable[[slice], _Pairs]:
+    """Return the function from consecutive queries to all their pairs with what is their own.
+
+    Raises:
+        DataError: there is not one owner per query or item.
+    """
+    if owners is None:
+        nobody = np.empty(0, np.int64)
+        return lambda rows: _Pairs(nobody, nobody)
+    asking, held = np.asarray(owners.queries), np.asarray(owners.gallery)
+    if (len(asking), len(held)) != (num_queries, num_items):
+        raise DataError(
+            f"expected an owner for each of {num_queries} queries and {num_items} items, found {len(asking)} and "
+            f"{len(held)}"
+        )
+    order = np.argsort(held, kind="stable")
+    begin, end = (np.searchsorted(held[order], asking, side) for side in ("left", "right"))
+
+    def pairs(rows: slice) -> _Pairs:
+        sizes = (end - begin)[rows]
+        query = np.repeat(np.arange(len(sizes)), sizes)
+        return _Pairs(query, order[np.arange(len(query)) + (begin[rows] - np.cumsum(sizes) + sizes)[query]])
+
+    return pairs
+
+
+def _expected(
+    index: NDArray[np.float32], pattern_of: NDArray[np.int64], scores: NDArray[np.float32], depth: int
+) -> _Gains:
+    """Average Jaccard indices over items of equal score, at each of the best `depth` places.
 
     Args:
-        scores: finite, [N, C].
-        labels: [N, C]; only 1 and 0 count.
-        min_positives: with fewer positives, or fewer negatives, the area is NaN.
-
-    Raises:
-        DataError: the shapes differ or a score is not finite.
+        index: of each label pattern, [B, P].
+        pattern_of: of each item, [G].
+        scores: of each item, [B, G]; -inf where it may not be found.
+        depth: at most G.
     """
-    _check_scores(scores, labels)
-    return _areas(scores, labels, min_positives, np.ones((1, len(scores))))[0]
-
-
-def bootstrap_auroc(
-    scores: NDArray[np.floating],
-    labels: NDArray[np.int8],
-    patients: ArrayLike,
-    min_positives: int = MIN_POSITIVES,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Intervals:
-    """Estimate `auroc` with its intervals over patients [N].
-
-    Raises:
-        DataError: as `auroc`, or there is not one patient per study.
-    """
-    _check_scores(scores, labels)
-    numbers = number_patients(patients, len(scores))
-    return resample(
-        lambda counts: _areas(scores, labels, min_positives, counts[:, numbers]),
-        int(numbers.max()) + 1,
-        draws,
-        seed,
-    )
-
-
-def _expected(index: NDArray[np.float32], scores: NDArray[np.float32], depth: int) -> _Gains:
-    """Average Jaccard indices [B, G] over items of equal score, at each of the best `depth` places."""
     columns = best_columns(scores, depth)
     best = np.take_along_axis(scores, columns, axis=1)
+    empty, edge = best == -np.inf, best[:, -1:]
     # Runs of equal scores, numbered through the block; the last run of a row may go on beyond `depth`.
-    runs = np.cumsum(np.diff(best, axis=1, prepend=np.inf) != 0).reshape(best.shape) - 1
-    last = scores == best[:, -1:]
+    runs = np.cumsum(np.hstack([np.ones_like(empty[:, :1]), best[:, 1:] != best[:, :-1]])).reshape(best.shape) - 1
+    tied = scores == edge
+    longer = np.count_nonzero(tied, axis=1) > np.count_nonzero(best == edge, axis=1)
+    crowded = np.flatnonzero(longer & ~empty[:, -1])
+    patterns = [np.bincount(pattern_of[row], minlength=index.shape[1]) for row in tied[crowded]]
+    copies = np.reshape(patterns, (len(crowded), index.shape[1]))
 
     def average(gains: NDArray[np.floating]) -> NDArray[np.float64]:
-        picked = np.take_along_axis(gains, columns, axis=1)
-        means = np.bincount(runs.ravel(), picked.ravel()) / np.bincount(runs.ravel())
-        edge = (gains * last).sum(axis=1, dtype=np.float64) / np.count_nonzero(last, axis=1)
-        return np.where(best == best[:, -1:], edge[:, None], means[runs])
+        picked = np.where(empty, 0, np.take_along_axis(gains, pattern_of[columns], axis=1))
+        expected = (np.bincount(runs.ravel(), picked.ravel()) / np.bincount(runs.ravel()))[runs]
+        mean = (gains[crowded] * copies).sum(axis=1, keepdims=True) / copies.sum(axis=1, keepdims=True)
+        expected[crowded] = np.where(best[crowded] == edge[crowded], mean, expected[crowded])
+        return expected
 
     return _Gains(average(index), average((index >= RELEVANT).astype(np.float32)))
 
 
 def _whole(index: NDArray[np.float32], copies: NDArray[np.int64]) -> _Gallery:
-    """Sum up a gallery that holds each of P label patterns of Jaccard index [B, P] so many times [P]."""
-    size, relevant = copies.sum(), (index >= RELEVANT) @ copies
-    best = best_columns(index, min(NDCG_CUTOFF, len(copies)))
-    ends = np.minimum(np.cumsum(copies[best], axis=1), NDCG_CUTOFF)
+    """Sum up galleries that hold each of P label patterns of Jaccard index [B, P] so many times [B, P]."""
+    found = np.where(copies > 0, index, 0)
+    size, relevant = copies.sum(axis=1), ((found >= RELEVANT) * copies).sum(axis=1)
+    best = best_columns(found, min(NDCG_CUTOFF, copies.shape[1]))
+    ends = np.minimum(np.cumsum(np.take_along_axis(copies, best, axis=1), axis=1), NDCG_CUTOFF)
     shares = np.diff(np.r_[0, np.cumsum(_DISCOUNTS)][ends], axis=1, prepend=0)
-    ideal = (np.take_along_axis(index, best, axis=1) * shares).sum(axis=1)
-    return _Gallery(relevant, ideal, _Gains((index @ copies / size)[:, None], (relevant / size)[:, None]))
+    ideal = (np.take_along_axis(found, best, axis=1) * shares).sum(axis=1)
+    some = np.maximum(size, 1)
+    mean = _Gains(((found * copies).sum(axis=1) / some)[:, None], (relevant / some)[:, None])
+    return _Gallery(relevant, ideal, size, mean)
 
 
 def _metrics(gains: _Gains, whole: _Gallery, cutoffs: Sequence[int]) -> dict[str, NDArray[np.float64]]:
@@ -186,36 +219,3 @@ def _metrics(gains: _Gains, whole: _Gallery, cutoffs: Sequence[int]) -> dict[str
 
 def _joined(parts: Sequence[dict[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _check_scores(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> None:
-    check_rows("label scores", scores)
-    if scores.shape != labels.shape:
-        raise DataError(f"expected a score per label, found scores {scores.shape} and labels {labels.shape}")
-
-
-def _areas(
-    scores: NDArray[np.floating],
-    labels: NDArray[np.int8],
-    min_positives: int,
-    weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the area per draw and label [b, C] where study n counts `weights[:, n]` times."""
-    result = np.full((len(weights), labels.shape[1]), np.nan)
-    for column, (score, label) in enumerate(zip(scores.T, labels.T, strict=True)):
-        positive, negative = label == POSITIVE, label == NEGATIVE
-        if min(np.count_nonzero(positive), np.count_nonzero(negative)) >= max(min_positives, 1):
-            result[:, column] = _area(score, weights * positive, weights * negative)
-    return result
-
-
-def _area(
-    scores: NDArray[np.floating], positives: NDArray[np.float64], negatives: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    up = np.add.reduceat(positives[:, order], starts, axis=1)
-    down = np.add.reduceat(negatives[:, order], starts, axis=1)
-    below = np.cumsum(down, axis=1) - down / 2
-    with np.errstate(invalid="ignore"):
-        return (up * below).sum(axis=1) / (up.sum(axis=1) * down.sum(axis=1))

@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 from medxpert.errors import DataError
 from medxpert.words import Neighbours
 
-CHUNK = 256
+CHUNK = 128
 """Rows scored at a time."""
+_GROUP = 32
+"""Columns whose maximum is looked at first."""
+_MAX_CHOSEN = 2**20
+"""Candidates that are sorted at a time, for memory's sake: ties may make candidates of whole galleries."""
 
 
 class Distinct(NamedTuple):
@@ -77,7 +81,8 @@ def distinct(rows: NDArray[np.floating]) -> Distinct:
         of[number] = seen.setdefault(blake2b(row.tobytes(), digest_size=16).digest(), len(seen))
         if len(first) < len(seen):
             first.append(number)
-    return Distinct(np.asarray(rows[first], np.float32), of)
+    # Rows that all differ are not copied: they may be a file that is mapped.
+    return Distinct(np.asarray(rows if len(first) == len(rows) else rows[first], np.float32), of)
 
 
 def blocks(queries: NDArray[np.floating], vectors: NDArray[np.float32], chunk: int = CHUNK) -> Iterator[Block]:
@@ -112,12 +117,24 @@ def top_k(queries: NDArray[np.floating], gallery: NDArray[np.floating], k: int, 
 
 def best_columns(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Return the k best columns [B, k] of scores [B, G], best first, the lower column first among equals."""
-    last = np.partition(scores, -k, axis=1)[:, -k, None]
-    chosen = scores >= last
-    crowded = np.flatnonzero(np.count_nonzero(chosen, axis=1) > k)
-    better, equal = scores[crowded] > last[crowded], scores[crowded] == last[crowded]
-    room = k - np.count_nonzero(better, axis=1)[:, None]
-    chosen[crowded] = better | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room))
-    columns = np.nonzero(chosen)[1].reshape(len(scores), k)
-    order = np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(columns, order, axis=1)
+    chosen = scores >= _floor(scores, k)
+    counts = np.count_nonzero(chosen, axis=1)
+    if counts.sum() > _MAX_CHOSEN and len(scores) > 1:
+        return np.concatenate([best_columns(half, k) for half in np.array_split(scores, 2)])
+    queries, columns = np.divmod(np.flatnonzero(chosen), scores.shape[1])
+    # Columns ascend within a query, and a stable sort keeps them so among equals.
+    order = np.lexsort((-scores[queries, columns], queries))
+    starts = np.cumsum(counts) - counts
+    return columns[order[starts[:, None] + np.arange(k)]]
+
+
+def _floor(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Return a score [B, 1] that at least k of each row of scores [B, G] reach, and few more unless they tie.
+
+    The k-th best of the maxima over groups of columns is one, and costs a tenth of the k-th best of all.
+    """
+    groups = scores.shape[1] // _GROUP
+    if groups < 4 * k:
+        return np.partition(scores, -k, axis=1)[:, -k, None]
+    maxima = scores[:, : groups * _GROUP].reshape(len(scores), _GROUP, groups).max(axis=1)
+    return np.partition(maxima, -k, axis=1)[:, -k, None]

@@ -12,6 +12,7 @@ import numpy as np
 
 from medxpert.phantom.findings import PhantomFinding, draw_finding
 from medxpert.phantom.geometry import Pose
+from medxpert.phantom.look import Technique
 
 BEDRIDDEN_RATE = 0.30
 AP_RATES = {True: 0.85, False: 0.20}
@@ -58,23 +59,24 @@ class Acquisition:
         return Pose(self.angle, self.scale, self.shift_x, self.shift_y)
 
 
-def draw_acquisition(bedridden: bool, rng: np.random.Generator) -> Acquisition:
+def draw_acquisition(technique: Technique, bedridden: bool, rng: np.random.Generator) -> Acquisition:
     """Draw how one film was taken."""
     part = rng.random(8).tolist()
     turn, shift_x, shift_y = rng.normal(size=3).tolist()
-    borders = np.where(rng.random(4) < 0.25, 0.01 + 0.07 * rng.random(4), 0.0).round(4).tolist()
+    closed = rng.random(4) < technique.border_rate
+    borders = np.where(closed, technique.border.start + technique.border.width * rng.random(4), 0.0).round(4).tolist()
     return Acquisition(
         view="AP" if part[0] < AP_RATES[bedridden] else "PA",
         shallow=part[1] < 0.16,
-        angle=round(min(max(0.025 * turn, -0.07), 0.07), 4),
-        scale=round(0.94 + 0.14 * part[2], 4),
-        shift_x=round(min(max(0.025 * shift_x, -0.06), 0.06), 4),
-        shift_y=round(min(max(0.03 * shift_y, -0.07), 0.07), 4),
-        exposure=round(-0.06 + 0.16 * part[3], 4),
-        contrast=round(0.85 + 0.40 * part[4], 4),
-        noise=round(0.006 + 0.012 * part[5], 4),
+        angle=round(technique.angle.at(turn), 4),
+        scale=round(technique.scale.at(part[2]), 4),
+        shift_x=round(technique.shift_x.at(shift_x), 4),
+        shift_y=round(technique.shift_y.at(shift_y), 4),
+        exposure=round(technique.exposure.at(part[3]), 4),
+        contrast=round(technique.contrast.at(part[4]), 4),
+        noise=round(technique.noise.at(part[5]), 4),
         marker="R" if part[6] < 0.35 else "L",
-        marker_height=round(-0.86 + 0.3 * part[7], 4),
+        marker_height=round(technique.marker_height.at(part[7]), 4),
         border_left=borders[0],
         border_right=borders[1],
         border_top=borders[2],

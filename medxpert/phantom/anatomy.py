@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.phantom.geometry import SIGNS, Field, Profile, soft_step
+from medxpert.phantom.look import Look
 
 _RANGES = {
     "chest_width": (0.69, 0.79),
@@ -76,12 +77,13 @@ class Build(NamedTuple):
     """Width of the upper mediastinum relative to the patient's own."""
 
 
-def draw_anatomy(rng: np.random.Generator) -> Anatomy:
+def draw_anatomy(look: Look, rng: np.random.Generator) -> Anatomy:
     """Draw one patient."""
-    parts = rng.random(len(_RANGES)).tolist()
+    ranges = {**_RANGES, **look.bodies}
+    parts = rng.random(len(ranges)).tolist()
     sizes = {
         name: round(low + part * (high - low), 4)
-        for part, (name, (low, high)) in zip(parts, _RANGES.items(), strict=True)
+        for part, (name, (low, high)) in zip(parts, ranges.items(), strict=True)
     }
     chances = rng.random(len(VARIANTS)).tolist()
     variants = [name for name, chance, rate in zip(VARIANTS, chances, _VARIANT_RATES, strict=True) if chance < rate]

@@ -43,7 +43,7 @@ class Chest:
         lateral, medial = shape.lateral.over(self.v), shape.medial.over(self.v)
         floor = shape.floor(x)
         inside = soft_step(lateral - x, 0.045) * soft_step(x - medial, 0.05) * soft_step(floor - self.v, 0.03)
-        return Lung(shape, x, self.v, lateral, medial, floor, inside)
+        return Lung(shape, x, self.v, lateral, medial, floor, inside, self.scene.look.texture)
 
     @cached_property
     def inside(self) -> Field:
@@ -96,16 +96,18 @@ class Chest:
     def skeleton(self) -> Field:
         """Return ribs, clavicles, shoulder blades and arms, about 0..1."""
         strokes = bones(self.scene.anatomy, self.shapes, self.ap, self.scene.findings)
-        back, front = self.canvas(), self.canvas()
+        back, front, callus = self.canvas(), self.canvas(), self.canvas()
+        texture = self.scene.look.texture
         for curve in strokes.posterior:
-            back.tube(curve, 0.060, 0.85, 0.52)
+            back.tube(curve, texture.rib_width, 0.85, 0.52 * texture.rib_core)
         for curve in strokes.anterior:
-            front.tube(curve, 0.066, 0.50, 0.26)
+            front.tube(curve, 1.1 * texture.rib_width, 0.50, 0.26 * texture.rib_core)
         for curve in strokes.clavicles:
-            front.tube(curve, 0.066, 1.0, 0.80)
-        for curve in strokes.fragments:
-            front.line(curve, 0.074, 0.85)
-        cage = blur(0.5 * back.field() + 0.5 * front.field(), 0.008)
+            front.tube(curve, 1.1 * texture.rib_width, 1.0, 0.80)
+        for fragment in strokes.fragments:
+            callus.line(fragment.curve, 0.078, fragment.density)
+            callus.disc(fragment.tip, 0.052, fragment.density)
+        cage = blur(0.5 * back.field() + 0.5 * front.field() + 0.85 * callus.field(), texture.bone_blur)
         return 1.5 * cage * (0.6 + 0.4 * self.inside) + self._shoulders()
 
     def _shoulders(self) -> Field:

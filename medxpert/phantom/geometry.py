@@ -135,6 +135,11 @@ class Canvas:
         """Fill the outline given by body points [P, 2]."""
         self._draw.polygon(self._pixels(points).ravel().tolist(), fill=self._level(value))
 
+    def disc(self, centre: NDArray[np.floating], radius: float, value: float) -> None:
+        """Fill a circle around a body point [2]."""
+        t = np.linspace(0, 2 * np.pi, 24)
+        self.polygon(centre + radius * np.stack((np.cos(t), np.sin(t)), axis=1), value)
+
     def field(self) -> Field:
         """Return what was drawn, 0..1 [side, side]."""
         small = self._image.reduce(self._fine // self._side)

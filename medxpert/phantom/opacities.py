@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from medxpert.phantom.anatomy import LungShape
 from medxpert.phantom.findings import PhantomFinding
 from medxpert.phantom.geometry import Field, bump, smooth_noise, soft_step
+from medxpert.phantom.look import Texture
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Lung:
         medial: distance of the mediastinum from the midline at each pixel's height.
         floor: height of the diaphragm.
         inside: 1 inside the lung, soft at its edges.
+        texture: how opacities are drawn.
     """
 
     shape: LungShape
@@ -33,11 +35,28 @@ class Lung:
     medial: Field
     floor: Field
     inside: Field
+    texture: Texture
 
     @property
     def pixels(self) -> int:
         """The film's side."""
         return self.x.shape[0]
+
+    def rippled(self, seed: int) -> Lung:
+        """Return the same lung in coordinates that wander, so that outlines drawn in them become ragged."""
+        if not self.texture.ripple:
+            return self
+        dx, dv = (smooth_noise(seed + axis, self.texture.ripple_cells, self.pixels) for axis in (1, 2))
+        ripple = np.float32(self.texture.ripple)
+        return replace(self, x=self.x + ripple * dx, v=self.v + ripple * dv)
+
+    def mottled(self, amount: Field, seed: int) -> Field:
+        """Return an amount of filling [H, W] made uneven."""
+        if not self.texture.mottle:
+            return amount
+        return amount * (
+            1 + np.float32(self.texture.mottle) * smooth_noise(seed, self.texture.mottle_cells, self.pixels)
+        )
 
     def around(self, x: float, v: float, width: float, height: float) -> Field:
         """Return the squared elliptic radius around a point, 1 on the ellipse."""
@@ -51,9 +70,9 @@ def _centre(finding: PhantomFinding, lung: Lung) -> tuple[float, float]:
 def haze(finding: PhantomFinding, lung: Lung) -> Field:
     """Ground glass: a faint, ill-defined cloud through which vessels stay visible."""
     x, v = _centre(finding, lung)
-    cloud = bump(lung.around(x, v, 1.25 * finding.size, 1.25 * finding.size))
+    cloud = bump(lung.around(x, v, 1.45 * finding.size, 1.45 * finding.size))
     grainy = 1 + 0.15 * smooth_noise(finding.seed, 16, lung.pixels)
-    return (0.06 + 0.22 * finding.severity) * cloud * grainy
+    return (0.18 + 0.20 * finding.severity) * cloud * grainy
 
 
 def interstitial(finding: PhantomFinding, lung: Lung) -> Field:
@@ -202,12 +221,16 @@ OPACITIES: Mapping[str, Callable[[PhantomFinding, Lung], Field]] = {
 }
 """By kind of finding."""
 
-KEEP_CONTRAST = frozenset({"pneumothorax", "effusion"})
-"""Kinds that show faintness in their own way instead of by contrast."""
+SMOOTH = frozenset({"pneumothorax", "effusion"})
+"""Air and fluid: they have no texture, and show faintness in their own way instead of by contrast."""
 
 
 def fill(finding: PhantomFinding, lung: Lung) -> Field:
     """Return the fraction of this lung's air that a finding replaces [H, W], below 0 where it adds air."""
-    amount = OPACITIES[finding.kind](finding, lung)
-    contrast = 1.0 if finding.kind in KEEP_CONTRAST else 0.25 + 0.75 * finding.contrast
-    return (amount * np.float32(contrast) * (lung.inside > 0)).astype(np.float32)
+    draw = OPACITIES[finding.kind]
+    if finding.kind in SMOOTH:
+        amount = draw(finding, lung)
+    else:
+        contrast = np.float32(0.25 + 0.75 * finding.contrast)
+        amount = lung.mottled(draw(finding, lung.rippled(finding.seed)), finding.seed) * contrast
+    return (amount * (lung.inside > 0)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Patients and their studies: everything about one follows from (seed, patient number) alone."""
+"""Patients and their studies: everything about one follows from (seed, patient number, look) alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from medxpert.phantom.acquisition import BEDRIDDEN_RATE, draw_acquisition, draw_devices
 from medxpert.phantom.anatomy import draw_anatomy
 from medxpert.phantom.findings import PhantomFinding, draw_course, is_lasting
+from medxpert.phantom.look import DEFAULT, Look
 from medxpert.phantom.scene import Scene
 from medxpert.phantom.text import PhantomReport, write_report
 
@@ -35,15 +36,15 @@ def split_of(patient: int) -> str:
     return _HELD_OUT.get(patient % 25, "train")
 
 
-def _generator(seed: int, patient: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence((seed, patient)))
+def _generator(seed: int, patient: int, look: Look) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence((seed, patient, *look.stream)))
 
 
-def roster(seed: int, num_studies: int) -> Iterator[tuple[int, int]]:
-    """Yield patients and how many studies each has, until all splits together have num_studies."""
+def roster(seed: int, num_studies: int, look: Look = DEFAULT) -> Iterator[tuple[int, int]]:
+    """Yield patients and how many studies each has, until they have num_studies together."""
     patient = 0
     while num_studies > 0:
-        count = min(_num_studies(_generator(seed, patient)), num_studies)
+        count = min(_num_studies(_generator(seed, patient, look)), num_studies)
         yield patient, count
         num_studies -= count
         patient += 1
@@ -53,11 +54,11 @@ def _num_studies(rng: np.random.Generator) -> int:
     return _STUDY_COUNTS[int(rng.random() * len(_STUDY_COUNTS))]
 
 
-def draw_patient(seed: int, patient: int) -> list[PhantomStudy]:
-    """Draw a patient's studies in order of time."""
-    rng = _generator(seed, patient)
+def draw_patient(seed: int, patient: int, look: Look = DEFAULT) -> list[PhantomStudy]:
+    """Draw a patient's studies in order of time; patients of two looks are different people."""
+    rng = _generator(seed, patient, look)
     count = _num_studies(rng)
-    anatomy = draw_anatomy(rng)
+    anatomy = draw_anatomy(look, rng)
     bedridden = bool(rng.random() < BEDRIDDEN_RATE)
     studies = []
     implants: tuple[PhantomFinding, ...] = ()
@@ -67,6 +68,7 @@ def draw_patient(seed: int, patient: int) -> list[PhantomStudy]:
             implants = tuple(device for device in devices if is_lasting(device.kind))
         passing = (device for device in devices if not is_lasting(device.kind))
         carried = {finding.kind: finding for finding in (*pathologies, *implants, *passing)}
-        scene = Scene(anatomy, draw_acquisition(bedridden, rng), tuple(carried.values()))
+        acquisition = draw_acquisition(look.technique, bedridden, rng)
+        scene = Scene(anatomy, acquisition, tuple(carried.values()), look)
         studies.append(PhantomStudy(patient, number, scene, write_report(scene, rng)))
     return studies

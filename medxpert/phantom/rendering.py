@@ -13,12 +13,13 @@ from medxpert.phantom.acquisition import Acquisition
 from medxpert.phantom.chest import Chest
 from medxpert.phantom.devices import draw_device
 from medxpert.phantom.findings import FRACTURES, PhantomFinding
-from medxpert.phantom.geometry import UPRIGHT, Canvas, Field, film_grid, smooth_noise
+from medxpert.phantom.geometry import UPRIGHT, Canvas, Field, blur, film_grid, smooth_noise
+from medxpert.phantom.look import Detector
 from medxpert.phantom.opacities import OPACITIES, fill
 from medxpert.phantom.scene import Scene
 from medxpert.phantom.skeleton import fracture_point, fractured_bone
 
-PHANTOM_VERSION = 1
+PHANTOM_VERSION = 2
 """Goes up whenever the same scene gives other pixels."""
 
 _LETTERS = {
@@ -38,23 +39,34 @@ def render(scene: Scene, side: int, with_findings: bool = True) -> NDArray[np.ui
     if not with_findings:
         scene = replace(scene, findings=())
     attenuation = Chest(scene, side).attenuation()
-    return (_expose(attenuation, scene.acquisition) * 255 + 0.5).astype(np.uint8)
+    return (_expose(attenuation, scene.acquisition, scene.look.detector) * 255 + 0.5).astype(np.uint8)
 
 
-def _expose(attenuation: Field, acquisition: Acquisition) -> Field:
+def _expose(attenuation: Field, acquisition: Acquisition, detector: Detector) -> Field:
     """Expose the film: grain, contrast curve, marker and collimation; grey 0..1 [H, W]."""
     side = len(attenuation)
-    attenuation = attenuation + acquisition.noise * (0.5 + attenuation) * _grain(acquisition.seed, side)
+    attenuation = attenuation + acquisition.noise * (0.5 + attenuation) * _grain(detector, acquisition.seed, side)
     grey = np.clip((attenuation - 0.06) * np.float32(1.18 * acquisition.contrast) + acquisition.exposure, 0, None)
     grey = 0.97 * grey / np.sqrt(np.sqrt(1 + np.square(np.square(grey))))
-    grey = np.maximum(grey, 0.95 * _marker(acquisition, side))
-    return np.where(_collimated(acquisition, side), np.float32(0.02), grey)
+    grey = np.maximum(_developed(grey, detector), 0.95 * _marker(acquisition, side))
+    return np.where(_collimated(acquisition, side), np.float32(detector.surround), grey)
 
 
-def _grain(seed: int, side: int) -> Field:
+def _developed(grey: Field, detector: Detector) -> Field:
+    """Apply the detector's own curve and unsharp mask to grey 0..1 [H, W]."""
+    if detector.gamma != 1:
+        grey = grey ** np.float32(detector.gamma)
+    if detector.sharpening:
+        detail = grey - blur(grey, detector.sharpening_radius)
+        grey = np.clip(grey + np.float32(detector.sharpening) * detail, 0, 1)
+    return grey
+
+
+def _grain(detector: Detector, seed: int, side: int) -> Field:
     """Return film grain: part of it correlated, of like strength at any side."""
     fine = np.random.default_rng(seed).standard_normal((side, side), dtype=np.float32)
-    return 0.5 * np.float32(np.sqrt(side / 128)) * fine + 0.7 * smooth_noise(seed, 72, side)
+    coarse = smooth_noise(seed, detector.grain_cells, side)
+    return detector.fine_grain * np.float32(np.sqrt(side / 128)) * fine + detector.coarse_grain * coarse
 
 
 def _marker(acquisition: Acquisition, side: int) -> Field:
@@ -97,7 +109,7 @@ def _mask(finding: PhantomFinding, chest: Chest) -> NDArray[np.bool_]:
     if finding.kind in FRACTURES:
         curve = fractured_bone(finding, chest.scene.anatomy, chest.shapes[finding.side], chest.ap).curve
         u, v = curve[fracture_point(finding, curve)]
-        return np.square(chest.u - u) + np.square(chest.v - v) < 0.08**2
+        return np.square(chest.u - u) + np.square(chest.v - v) < 0.11**2
     canvas = chest.canvas()
     draw_device(finding, canvas)
     return canvas.field() > 0.2

@@ -9,15 +9,17 @@ from typing import Any
 from medxpert.phantom.acquisition import Acquisition
 from medxpert.phantom.anatomy import Anatomy
 from medxpert.phantom.findings import PhantomFinding
+from medxpert.phantom.look import DEFAULT, LOOKS, Look
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A patient, how the film was taken, and what it shows."""
+    """A patient, how the film was taken, what it shows, and in which look."""
 
     anatomy: Anatomy
     acquisition: Acquisition
     findings: tuple[PhantomFinding, ...]
+    look: Look = DEFAULT
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -32,6 +34,7 @@ class Scene:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {
+            "look": self.look.name,
             "anatomy": {**vars(self.anatomy), "variants": list(self.anatomy.variants)},
             "acquisition": dict(vars(self.acquisition)),
             "variants": list(self.variants),
@@ -46,4 +49,5 @@ class Scene:
             anatomy=Anatomy(**anatomy),
             acquisition=Acquisition(**values["acquisition"]),
             findings=tuple(PhantomFinding(**finding) for finding in values["findings"]),
+            look=LOOKS[values.get("look", DEFAULT.name)],
         )

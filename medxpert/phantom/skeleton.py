@@ -20,6 +20,11 @@ RIB_GAP = 0.128
 _T = np.linspace(0, 1, 22)
 """How far along its bone each point of a curve is."""
 
+_FINE = np.linspace(0, 1, 106)
+"""The same where a bone is broken."""
+
+_HALF_GAP = 0.018
+_FRAGMENT_POINTS = 18
 _FRACTURED_RIB = {"upper": 3, "mid": 5, "lower": 7}
 
 
@@ -31,14 +36,23 @@ class Bone(NamedTuple):
     curve: Curve
 
 
+class Fragment(NamedTuple):
+    """The end of a broken bone, thickened by callus."""
+
+    curve: Curve
+    tip: Curve
+    """Where it broke, [2]."""
+    density: float
+    """From 0 to 1."""
+
+
 class Bones(NamedTuple):
     """The strokes of one skeleton by what they are."""
 
     posterior: list[Curve]
     anterior: list[Curve]
     clavicles: list[Curve]
-    fragments: list[Curve]
-    """The ends of broken bones, which overlap and so look denser."""
+    fragments: list[Fragment]
 
 
 def spine_shift(anatomy: Anatomy, v: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -75,7 +89,7 @@ def clavicle(anatomy: Anatomy, sign: float, ap: bool) -> Curve:
 
 def fracture_point(finding: PhantomFinding, curve: Curve) -> int:
     """Return the place in the curve where the bone is broken."""
-    low, high = (0.25, 0.60) if finding.kind == "rib_fracture" else (0.20, 0.42)
+    low, high = (0.24, 0.50) if finding.kind == "rib_fracture" else (0.20, 0.42)
     return round((low + (high - low) * (finding.across - 0.32) / 0.40) * (len(curve) - 1))
 
 
@@ -97,7 +111,9 @@ def bones(anatomy: Anatomy, shapes: Mapping[str, LungShape], ap: bool, findings:
                 bone = fractured_bone(finding, anatomy, shape, ap)
                 pieces = _broken(finding, bone.curve)
                 breaks[bone.name, bone.number] = pieces
-                result.fragments.extend((pieces[0][-4:], pieces[1][:4]))
+                inner, outer = pieces[0][-_FRAGMENT_POINTS:], pieces[1][:_FRAGMENT_POINTS]
+                result.fragments.append(Fragment(inner, inner[-1], finding.contrast))
+                result.fragments.append(Fragment(outer, outer[0], finding.contrast))
         for number in range(NUM_RIBS):
             whole = posterior_rib(anatomy, shape, number)
             result.posterior.extend(breaks.get(("rib", number), [whole]))
@@ -108,10 +124,15 @@ def bones(anatomy: Anatomy, shapes: Mapping[str, LungShape], ap: bool, findings:
 
 
 def _broken(finding: PhantomFinding, curve: Curve) -> list[Curve]:
-    """Return the two pieces of a bone whose outer piece has slipped down."""
-    place = fracture_point(finding, curve)
-    slip = (0.045 + 0.03 * finding.severity) * (0.6 if finding.faint else 1.0)
-    return [curve[: place + 1], curve[place:] + np.array((0.0, slip))]
+    """Return the two pieces of a bone: a gap between them, the outer one slipped down, the inner one risen."""
+    fine = np.stack([np.interp(_FINE, _T, column) for column in curve.T], axis=1)
+    distance = np.linalg.norm(fine - curve[fracture_point(finding, curve)], axis=1)
+    place = int(np.argmin(distance))
+    slip = (0.05 + 0.035 * finding.severity) * (0.6 if finding.faint else 1.0)
+    inner, outer = fine[:place][distance[:place] > _HALF_GAP], fine[place:][distance[place:] > _HALF_GAP]
+    inner[:, 1] -= 0.45 * slip * np.linspace(0, 1, len(inner)) ** 2
+    outer[:, 1] += slip if finding.kind == "clavicle_fracture" else slip * np.linspace(1, 0, len(outer))
+    return [inner, outer]
 
 
 def draw_vessels(canvas: Canvas, anatomy: Anatomy, shapes: Mapping[str, LungShape]) -> None:

@@ -110,18 +110,19 @@ class _Dice:
         return rows[-1]
 
 
-@lru_cache(maxsize=1)
-def _phrases() -> Mapping[str, Any]:
-    return json.loads((Path(__file__).parent / "phrases.json").read_text(encoding="utf-8"))
+@lru_cache(maxsize=2)
+def _phrases(grammar: str) -> Mapping[str, Any]:
+    return json.loads((Path(__file__).parent / grammar).read_text(encoding="utf-8"))
 
 
 def write_report(scene: Scene, rng: np.random.Generator) -> PhantomReport:
-    """Write the report of one scene, from what is visible only."""
+    """Write the report of one scene in the words of its look, from what is visible only."""
     dice = _Dice(rng)
+    writer = _Writer(_phrases(scene.look.grammar), dice)
     seen = [f for f in scene.findings if not (f.faint and dice.part() < _OVERLOOKED_FAINT)]
     uncertain = {f.kind for f in seen if dice.part() < (_HEDGE_FAINT if f.faint else _HEDGE_CLEAR)}
-    findings = _findings(scene, seen, uncertain, dice)
-    impression = _impression(seen, uncertain, dice)
+    findings = writer.findings(scene, seen, uncertain)
+    impression = writer.impression(seen, uncertain)
     missing = dice.part()
     if missing < _NO_IMPRESSION:
         impression = Section()
@@ -130,87 +131,91 @@ def write_report(scene: Scene, rng: np.random.Generator) -> PhantomReport:
     return PhantomReport(findings, impression)
 
 
-def _findings(scene: Scene, seen: Sequence[PhantomFinding], uncertain: set[str], dice: _Dice) -> Section:
-    section = Section()
-    devices_last = dice.part() < 0.3
-    ordered = sorted(seen, key=lambda finding: (finding.observation == SUPPORT_DEVICES) == devices_last)
-    for finding in ordered:
-        _state(section, finding, "present", finding.kind in uncertain, dice)
-    for name in scene.variants:
-        if dice.part() < _MENTION_VARIANT:
-            section.variants.append(name)
-            section.sentences.append(dice.pick(_phrases()["variants"][name]))
-    stated = len(section.sentences)
-    if not scene.findings and dice.part() < _WHOLE_NORMAL:
-        _, text, denied = dice.weighted(_phrases()["normal_findings"])
-        section.sentences.append(text)
-        section.denied.extend(denied)
-    else:
-        _deny(section, {finding.observation for finding in scene.findings}, dice)
-    if dice.part() < _NEGATIVES_FIRST:
-        section.sentences = section.sentences[stated:] + section.sentences[:stated]
-    return section
+class _Writer:
+    """Puts findings into the words of one grammar."""
 
+    def __init__(self, phrases: Mapping[str, Any], dice: _Dice) -> None:
+        self._phrases = phrases
+        self._dice = dice
 
-def _state(section: Section, finding: PhantomFinding, wording: str, uncertain: bool, dice: _Dice) -> None:
-    """Add one sentence that states a finding; wording is "present" or "impression"."""
-    phrases = _phrases()
-    uncertain = uncertain and finding.kind in phrases["possible"]
-    if uncertain:
-        wording = "possible"
-    elif finding.side == "bilateral" and finding.kind in phrases["bilateral"]:
-        wording = "bilateral"
-    template = dice.pick(phrases[wording][finding.kind])
-    slots = set(re.findall(r"{(\w+)}", template))
-    section.sentences.append(_sentence(template, finding, dice))
-    section.statements.append(
-        Statement(
-            kind=finding.kind,
-            observation=finding.observation,
-            side=finding.side if "side" in slots or finding.side == "bilateral" else "",
-            zone=finding.zone if slots & {"zone", "zones"} else "",
-            severity=finding.severity if slots & {"severity", "severely"} else 0,
-            uncertain=uncertain,
+    def findings(self, scene: Scene, seen: Sequence[PhantomFinding], uncertain: set[str]) -> Section:
+        section, dice = Section(), self._dice
+        devices_last = dice.part() < 0.3
+        ordered = sorted(seen, key=lambda finding: (finding.observation == SUPPORT_DEVICES) == devices_last)
+        for finding in ordered:
+            self._state(section, finding, "present", finding.kind in uncertain)
+        for name in scene.variants:
+            if dice.part() < _MENTION_VARIANT:
+                section.variants.append(name)
+                section.sentences.append(dice.pick(self._phrases["variants"][name]))
+        stated = len(section.sentences)
+        if not scene.findings and dice.part() < _WHOLE_NORMAL:
+            _, text, denied = dice.weighted(self._phrases["normal_findings"])
+            section.sentences.append(text)
+            section.denied.extend(denied)
+        else:
+            self._deny(section, {finding.observation for finding in scene.findings})
+        if dice.part() < _NEGATIVES_FIRST:
+            section.sentences = section.sentences[stated:] + section.sentences[:stated]
+        return section
+
+    def impression(self, seen: Sequence[PhantomFinding], uncertain: set[str]) -> Section:
+        section, dice = Section(), self._dice
+        pathologies = [f for f in seen if f.observation != SUPPORT_DEVICES]
+        if not seen or (not pathologies and dice.part() < 0.6):
+            section.sentences.append(dice.weighted(self._phrases["normal_impression"])[1])
+            return section
+        if not pathologies:
+            section.sentences.append(dice.pick(self._phrases["quiet_impression"]))
+        for finding in pathologies[:3]:
+            self._state(section, finding, "impression", finding.kind in uncertain)
+        return section
+
+    def _state(self, section: Section, finding: PhantomFinding, wording: str, uncertain: bool) -> None:
+        """Add one sentence that states a finding; wording is "present" or "impression"."""
+        phrases = self._phrases
+        uncertain = uncertain and finding.kind in phrases["possible"]
+        if uncertain:
+            wording = "possible"
+        elif finding.side == "bilateral" and finding.kind in phrases["bilateral"]:
+            wording = "bilateral"
+        template = self._dice.pick(phrases[wording][finding.kind])
+        slots = set(re.findall(r"{(\w+)}", template))
+        section.sentences.append(self._sentence(template, finding))
+        section.statements.append(
+            Statement(
+                kind=finding.kind,
+                observation=finding.observation,
+                side=finding.side if "side" in slots or finding.side == "bilateral" else "",
+                zone=finding.zone if slots & {"zone", "zones"} else "",
+                severity=finding.severity if slots & {"severity", "severely"} else 0,
+                uncertain=uncertain,
+            )
         )
-    )
 
+    def _sentence(self, template: str, finding: PhantomFinding) -> str:
+        phrases = self._phrases
+        grades = phrases["severity"].get(finding.kind)
+        severity, severely = grades[finding.severity - 1] if grades else ("", "")
+        prefix = {"rib_fracture": "rib_", "interstitial": "net_"}.get(finding.kind, "")
+        zone = self._dice.pick(phrases["zone"][prefix + finding.zone]) if finding.zone else ""
+        plural = "s" if finding.side == "bilateral" else ""
+        text = template.format(
+            severity=severity, severely=severely, side=finding.side, zone=zone, zones=zone + "s", s=plural
+        )
+        return text[0].upper() + text[1:]
 
-def _sentence(template: str, finding: PhantomFinding, dice: _Dice) -> str:
-    phrases = _phrases()
-    grades = phrases["severity"].get(finding.kind)
-    severity, severely = grades[finding.severity - 1] if grades else ("", "")
-    prefix = {"rib_fracture": "rib_", "interstitial": "net_"}.get(finding.kind, "")
-    zone = dice.pick(phrases["zone"][prefix + finding.zone]) if finding.zone else ""
-    plural = "s" if finding.side == "bilateral" else ""
-    text = template.format(
-        severity=severity, severely=severely, side=finding.side, zone=zone, zones=zone + "s", s=plural
-    )
-    return text[0].upper() + text[1:]
-
-
-def _deny(section: Section, visible: set[str], dice: _Dice) -> None:
-    """Add negatives about observations that are not visible, the usual ones first."""
-    for name, rate in _phrases()["denial_rates"].items():
-        rows = [row for row in _phrases()["negatives"] if name in row["denies"] and _fits(row, visible, section)]
-        if rows and dice.part() < rate:
-            row = dice.pick(rows)
-            section.sentences.append(row["text"])
-            section.denied.extend(row["denies"])
+    def _deny(self, section: Section, visible: set[str]) -> None:
+        """Add negatives about observations that are not visible, the usual ones first."""
+        for name, rate in self._phrases["denial_rates"].items():
+            fitting = (row for row in self._phrases["negatives"] if name in row["denies"])
+            rows = [row for row in fitting if _fits(row, visible, section)]
+            if rows and self._dice.part() < rate:
+                row = self._dice.pick(rows)
+                section.sentences.append(row["text"])
+                section.denied.extend(row["denies"])
 
 
 def _fits(row: Mapping[str, Any], visible: set[str], section: Section) -> bool:
     absent = {*row["denies"], *row.get("absent", ())}
     return not absent & visible and not set(row["denies"]) & set(section.denied)
-
-
-def _impression(seen: Sequence[PhantomFinding], uncertain: set[str], dice: _Dice) -> Section:
-    section = Section()
-    pathologies = [f for f in seen if f.observation != SUPPORT_DEVICES]
-    if not seen or (not pathologies and dice.part() < 0.6):
-        section.sentences.append(dice.weighted(_phrases()["normal_impression"])[1])
-        return section
-    if not pathologies:
-        section.sentences.append(dice.pick(_phrases()["quiet_impression"]))
-    for finding in pathologies[:3]:
-        _state(section, finding, "impression", finding.kind in uncertain, dice)
-    return section

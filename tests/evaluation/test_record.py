@@ -45,8 +45,9 @@ def test_answers_are_the_nearest(result, tmp_path):
 
 
 def test_each_direction_asks_with_its_own_vectors(result, tmp_path):
-    image, text = (array.astype(np.float32) for array in result.vectors["untrained"])
-    write_answers(tmp_path / "top.csv", replace(result, vectors={"adapted": result.vectors["untrained"]}), "open")
+    image, text = (array.astype(np.float32) for array in result.subject.vectors["untrained"])
+    lost = replace(result.subject, vectors={"adapted": result.subject.vectors["untrained"]})
+    write_answers(tmp_path / "top.csv", replace(result, subject=lost), "open")
     with (tmp_path / "top.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for direction, cosines in (("image_to_text", text @ image[0]), ("text_to_image", image @ text[0])):

@@ -9,7 +9,7 @@ from medxpert.cases import SCHEMA, encode_labels, write_cases
 from medxpert.errors import ConfigError, DataError
 from medxpert.folders import seal
 from medxpert.indexes.flat import FlatIndex
-from medxpert.indexes.gallery import Filter, Gallery, write_index
+from medxpert.indexes.gallery import Filter, Gallery, side_rows, write_index
 from medxpert.run import Run
 
 CASES = (
@@ -26,6 +26,13 @@ class Rows(NamedTuple):
     text: np.ndarray
 
 
+def at(angles):
+    """Unit rows at some angles from the query."""
+    rows = np.zeros((len(angles), 4), np.float16)
+    rows[:, 0], rows[:, 1] = np.cos(angles), np.sin(angles)
+    return rows
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     folder = tmp_path / "embeddings" / "train"
@@ -35,11 +42,10 @@ def run(tmp_path: Path) -> Run:
         for case in CASES
     )
     write_cases(folder / "cases.parquet", rows)
-    angles = np.array([0.0, 0.2, 0.4, 0.6])
-    image = np.stack([np.cos(angles), np.sin(angles), 0 * angles, 0 * angles], axis=1).astype(np.float16)
+    image, text = at([0.0, 0.2, 0.4, 0.6]), at([0.7, 0.35, 0.05, 0.2])
     fields = {"encoder": "e", "policy": "open", "split": "train"}
     seal(folder, fields)
-    write_index(tmp_path / "index", FlatIndex, Rows(image, image[::-1].copy()), fields)
+    write_index(tmp_path / "index", FlatIndex, Rows(image, text), fields)
     return Run(tmp_path)
 
 
@@ -47,9 +53,23 @@ def found(run: Run, top_k: int = 4, match: str = "image", **where: str) -> list[
     return [hit.study_id for hit in Gallery(run, "e").search(QUERY, top_k, match, Filter(**where))]
 
 
-def test_images_and_texts_are_searched_apart(run):
+def test_images_texts_and_the_mean_of_both_are_searched_apart(run):
     assert found(run) == ["a1", "a2", "b1", "c1"]
-    assert found(run, match=r"text") == ["c1", "b1", "a2", "a1"]
+    assert found(run, match=r"text") == ["b1", "c1", "a2", "a1"]
+    assert found(run, match=r"both") == ["b1", "a2", "a1", "c1"]
+
+
+def test_the_mean_of_both_has_length_one_unless_they_are_opposite():
+    rows = side_rows(Rows(at([0.0, 0.4]), at([0.6, 0.4 + np.pi])), "both")
+    np.testing.assert_allclose(rows, [[np.cos(0.3), np.sin(0.3), 0, 0], [0, 0, 0, 0]], atol=1e-3)
+
+
+def test_an_index_without_both_says_how_to_rebuild_it(run):
+    (run.index / "both.index").unlink()
+    seal(run.index, json.loads((run.index / "manifest.json").read_text()))
+    assert found(run) == ["a1", "a2", "b1", "c1"]
+    with pytest.raises(DataError, match=r"holds no both.index; rebuild it: python -m medxpert.embed run="):
+        found(run, match=r"both")
 
 
 def test_hits_carry_rank_score_and_case(run):
@@ -86,8 +106,8 @@ def test_bad_requests(run):
     for top_k in (0, 5):
         with pytest.raises(ConfigError, match=rf"top_k={top_k} lies outside 1..4"):
             found(run, top_k)
-    with pytest.raises(ConfigError, match=r"match=both"):
-        found(run, match=r"both")
+    with pytest.raises(ConfigError, match=r"match=all: expected image, text or both"):
+        found(run, match=r"all")
     with pytest.raises(ConfigError, match=r"filter.label=Flu: expected one of No Finding"):
         found(run, label="Flu")
 

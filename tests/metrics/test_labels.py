@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medxpert.errors import DataError
-from medxpert.metrics.labels import auroc, bootstrap_auroc, jaccard, label_retrieval
+from medxpert.metrics.labels import Owners, jaccard, label_retrieval
 from medxpert.metrics.statistics import bootstrap
 from medxpert.ontology import MISSING, OBSERVATIONS
 
@@ -75,6 +75,44 @@ def test_retrieval_matches_every_order_of_the_ties(k, chunk):
     np.testing.assert_allclose(np.stack([found[name] for name in names], axis=1), expected, rtol=1e-6)
 
 
+OWNERS = Owners([0, 1, 2, 9, 3, 0, 2], [0, 2, 0, 1, 2, 2])
+
+
+@pytest.mark.parametrize("chunk", [2, 100])
+@pytest.mark.parametrize("k", [1, 2, 3, 6])
+def test_nobody_finds_what_is_his_own(k, chunk):
+    generator = np.random.default_rng(k)
+    queries = generator.integers(-1, 2, (7, 2)).astype(np.float32)
+    gallery = generator.integers(-1, 2, (6, 2)).astype(np.float32)
+    asked = labels(EDEMA, WET, NORMAL, {"Fracture"}, set(), DEVICE, {"Edema", "Fracture"})
+    answers = labels(WET, EDEMA, DEVICE, EDEMA, NORMAL, NORMAL)
+    found = label_retrieval(queries, gallery, asked, answers, (k,), chunk, OWNERS)
+    index = jaccard(asked, answers).astype(np.float64)
+    for query, owner in enumerate(OWNERS.queries):
+        others = np.array(OWNERS.gallery) != owner
+        expected = naive((queries @ gallery.T)[query, others], index[query, others], k)
+        names = [f"label_recall@{k}", f"label_precision@{k}", "ndcg@10"]
+        np.testing.assert_allclose([found.values[name][query] for name in names], expected, rtol=1e-6)
+        constant = naive(np.zeros(others.sum()), index[query, others], k)
+        np.testing.assert_allclose([found.chance[name][query] for name in names], constant, rtol=1e-6)
+
+
+def test_what_is_ones_own_is_no_part_of_the_ideal():
+    own = [EDEMA, *({"Edema", name} for name in OBSERVATIONS if name != "Edema")]
+    answers = labels(*own, {"Edema", "Cardiomegaly", "Fracture"})
+    rows = np.eye(len(answers), dtype=np.float32)
+    found = label_retrieval(rows[:1], rows, labels(EDEMA), answers, (1,), owners=Owners([0], [0] * len(own) + [1]))
+    assert found.values["ndcg@10"].tolist() == [pytest.approx(1)]
+
+
+def test_a_gallery_that_is_all_ones_own_answers_nothing():
+    rows = np.eye(2, dtype=np.float32)
+    values, chance = label_retrieval(
+        rows, rows, labels(EDEMA, WET), labels(WET, EDEMA), (1,), owners=Owners([0] * 2, [0] * 2)
+    )
+    assert all(np.isnan(column).all() for column in (*values.values(), *chance.values()))
+
+
 def test_depth_of_ndcg_is_ten():
     scores = np.arange(12, 0, -1, dtype=np.float32)[None]
     answers = labels(*[{"Fracture"}] * 10, EDEMA, WET)
@@ -98,49 +136,6 @@ def test_constant_embedding_scores_exactly_chance():
     np.testing.assert_allclose(chance["label_recall@10"][~np.isnan(chance["label_recall@10"])], 0.25)
 
 
-def naive_auroc(scores, positive):
-    pairs = [(a > b) + (a == b) / 2 for a in scores[positive] for b in scores[~positive]]
-    return np.mean(pairs)
-
-
-def test_auroc_counts_pairs():
-    generator = np.random.default_rng(1)
-    scores = generator.integers(0, 6, (60, 4)) / 5
-    some = generator.choice([-2, -1, 0, 1], size=(60, 4)).astype(np.int8)
-    known = [np.isin(column, (0, 1)) for column in some.T]
-    expected = [naive_auroc(scores[rows, c], some[rows, c] == 1) for c, rows in zip(range(4), known, strict=True)]
-    np.testing.assert_allclose(auroc(scores, some, 1), expected)
-
-
-@pytest.mark.parametrize(
-    ("column", "min_positives", "expected"),
-    [
-        ([1, 1, 0, 0], 2, 1),
-        ([1, 1, 0, 0], 3, np.nan),
-        ([1, 1, 1, 0], 2, np.nan),
-        ([1, 1, -1, -2], 1, np.nan),
-        ([0, 0, 0, 0], 0, np.nan),
-    ],
-)
-def test_auroc_of_too_few_is_nan(column, min_positives, expected):
-    scores = np.array([[0.9], [0.8], [0.2], [0.1]])
-    found = auroc(scores, np.array(column, np.int8)[:, None], min_positives)
-    np.testing.assert_array_equal(found, [expected])
-
-
-def test_auroc_intervals_resample_patients():
-    generator = np.random.default_rng(2)
-    positive = np.repeat([0, 1], 30).astype(np.int8)
-    scores = positive + generator.normal(0, 1.5, 60).round(1)
-    patients = np.arange(60) // 3
-    value, low, high = bootstrap_auroc(scores[:, None], positive[:, None], patients, draws=300)
-    picked = np.random.default_rng(0).integers(20, size=(300, 20))
-    rows = [np.concatenate([np.flatnonzero(patients == one) for one in draw]) for draw in picked]
-    drawn = [naive_auroc(scores[some], positive[some] == 1) for some in rows]
-    assert value[0] == pytest.approx(naive_auroc(scores, positive == 1))
-    np.testing.assert_allclose([low[0], high[0]], np.quantile(drawn, [0.025, 0.975]))
-
-
 def test_values_with_nan_can_be_bootstrapped():
     rows = np.eye(3, dtype=np.float32)
     values = label_retrieval(rows, rows, labels(EDEMA, set(), WET), labels(WET, EDEMA, NORMAL), (1,)).values
@@ -158,9 +153,7 @@ LABELS = labels(EDEMA, WET, NORMAL)
         (lambda: label_retrieval(ROWS, ROWS, LABELS[:2], LABELS), "query embeddings: expected 2 rows"),
         (lambda: label_retrieval(ROWS, ROWS, LABELS, LABELS[:2]), "gallery embeddings: expected 2 rows"),
         (lambda: label_retrieval(ROWS, ROWS[:, :2], LABELS, LABELS), "found 3 and 2"),
-        (lambda: auroc(ROWS, LABELS), r"found scores \(3, 3\) and labels \(3, 14\)"),
-        (lambda: auroc(np.where(ROWS, np.nan, 0), LABELS[:, :3]), "label scores: row 0 of 3"),
-        (lambda: bootstrap_auroc(ROWS, LABELS[:, :3], ["a"]), "one patient per query, found 1 for 3"),
+        (lambda: label_retrieval(ROWS, ROWS, LABELS, LABELS, owners=Owners([0] * 3, [0])), "found 3 and 1"),
     ],
 )
 def test_bad_input(call, message):

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 import medxpert.phantom
-from medxpert.ontology import NO_FINDING, OBSERVATIONS, SUPPORT_DEVICES
+from medxpert.ontology import NO_FINDING, OBSERVATIONS
 from medxpert.phantom.acquisition import DEVICE_RATES
 from medxpert.phantom.findings import draw_course, draw_finding, is_lasting, kinds, pick
 from medxpert.phantom.opacities import OPACITIES
 
 FOLDER = Path(medxpert.phantom.__file__).parent
 SYNDROMES = json.loads((FOLDER / "syndromes.json").read_text())
-PHRASES = json.loads((FOLDER / "phrases.json").read_text())
 
 
 def test_every_observation_has_a_kind():
@@ -23,16 +22,6 @@ def test_every_observation_has_a_kind():
 def test_every_kind_can_occur():
     drawn = {kind for syndrome in SYNDROMES for kind in syndrome["kinds"]} | set(DEVICE_RATES[True])
     assert drawn == set(kinds())
-
-
-@pytest.mark.parametrize("kind", kinds())
-def test_every_kind_has_its_words(kind):
-    table = kinds()[kind]
-    assert PHRASES["present"][kind]
-    if table["observation"] != SUPPORT_DEVICES:
-        assert PHRASES["possible"][kind]
-        assert PHRASES["impression"][kind]
-        assert len(PHRASES["severity"][kind]) == len(table["severities"])
 
 
 @pytest.mark.parametrize("kind", kinds())

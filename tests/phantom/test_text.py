@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 
 from medxpert.ontology import OBSERVATIONS, is_abnormal
+from medxpert.phantom.look import DEFAULT, LOOKS
 from medxpert.phantom.patients import draw_patient
 from medxpert.phantom.text import Section, write_report
 from medxpert.text import longest_section
 
 
-@pytest.fixture(scope="module")
-def studies():
-    return [study for patient in range(2500) for study in draw_patient(0, patient)]
+@pytest.fixture(scope="module", params=LOOKS.values(), ids=LOOKS)
+def studies(request):
+    return [study for patient in range(2500) for study in draw_patient(0, patient, request.param)]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_every_study_has_text_without_numbers_or_open_slots(reports):
 
 def test_most_longest_sections_fit_the_encoder(reports):
     words = [len(max((s.text for s in sections(r)), key=len).split()) for r in reports]
-    assert np.mean(np.array(words) <= 55) > 0.97
+    assert np.mean(np.array(words) <= 55) > 0.95
 
 
 def test_every_label_value_occurs(reports):
@@ -84,7 +85,8 @@ def test_hedges_follow_faintness(studies):
     assert np.mean(hedged[False]) < 0.1
 
 
-def test_the_commonest_normal_impression_is_as_common_as_in_life(reports):
+def test_the_commonest_normal_impression_is_as_common_as_in_life():
+    reports = [study.report for patient in range(2500) for study in draw_patient(0, patient, DEFAULT)]
     normal = [report.impression.text for report in reports if not is_abnormal(report.labels)]
     text, count = collections.Counter(normal).most_common(1)[0]
     assert text == "No acute cardiopulmonary abnormality."

@@ -1,0 +1,68 @@
+"""The same tables on another distribution: each gets a line or a column for the shifted split, and the drop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import hypot
+
+from medxpert.evaluation.tables.blocks import Block, Cell, Row, Shown, percent
+
+
+def beside(blocks: Sequence[Block], shifted: Sequence[Block], main: str) -> tuple[Block, ...]:
+    """Put the shifted split's figures of the main contender under those of the split itself.
+
+    Tables are matched by their place among those of the same title; one that has no counterpart stays as it is.
+    """
+    left = list(shifted)
+    result = []
+    for block in blocks:
+        other = next((one for one in left if one.title == block.title), None)
+        if other is None:
+            result.append(block)
+            continue
+        left.remove(other)
+        result += list(_by_column(block, other, main) if main in block.columns else _by_row(block, other))
+    return tuple(result)
+
+
+def difference(first: Cell, second: Cell) -> Cell:
+    """Subtract independent estimates, the interval recovered from theirs (Zou & Donner, Stat Med 2008)."""
+    value = first["value"] - second["value"]
+    if "low" not in first or "low" not in second:
+        return {"value": value}
+    below = hypot(first["value"] - first["low"], second["high"] - second["value"])
+    above = hypot(first["high"] - first["value"], second["value"] - second["low"])
+    return {"value": value, "low": value - below, "high": value + above}
+
+
+def _by_row(block: Block, shifted: Block) -> Iterator[Block]:
+    """Append two rows to each main row: the same on the shifted split, and the drop."""
+    others = {row.name: row for row in shifted.rows if row.kind == "main"}
+    rows: list[Row] = []
+    for row in block.rows:
+        rows.append(row)
+        if row.kind == "main" and row.name in others:
+            other = others[row.name]
+            drops = tuple(_drop(*cells) for cells in zip(row.cells, other.cells, strict=True))
+            rows += [Row(f"{row.name}, shifted", other.cells), Row("drop", drops, "gain")]
+    yield block._replace(rows=tuple(rows))
+
+
+def _by_column(block: Block, shifted: Block, main: str) -> Iterator[Block]:
+    """Keep the table and add one: the main contender's column, the same on the shifted split, and the drop."""
+    yield block
+    others = {row.name: row.cells[shifted.columns.index(main)] for row in shifted.rows}
+    place = block.columns.index(main)
+    rows = tuple(
+        Row(row.name, (row.cells[place], others[row.name], _drop(row.cells[place], others[row.name])), row.kind)
+        for row in block.rows
+        if row.cells[place].cell and row.name in others and others[row.name].cell
+    )
+    if rows:
+        yield Block(f"{block.title} · shifted", block.note, (main, "shifted", "drop"), rows, block.detail)
+
+
+def _drop(plain: Shown, shifted: Shown) -> Shown:
+    if plain.cell is None or shifted.cell is None:
+        return Shown("")
+    return percent(difference(plain.cell, shifted.cell))

@@ -1,0 +1,57 @@
+"""The chain of evaluate.py: open what is to be measured, measure it, show and write the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from medxpert.config.build import build
+from medxpert.errors import ConfigError
+from medxpert.evaluation.evaluate import Options, compare, evaluate_embeddings, evaluate_run
+from medxpert.evaluation.subject import Part
+from medxpert.run import Run, open_run
+
+_ALONE = {"embeddings": ("transfer", "compare"), "compare": ("probe", "protocol", "transfer", "train")}
+"""What cannot be asked for together."""
+
+
+def measure(cfg: DictConfig) -> None:
+    """Measure the configured run, embeddings or comparison.
+
+    Raises:
+        ConfigError: options that cannot be honoured together.
+    """
+    _check(cfg)
+    options = Options(cfg.seed, cfg.probe, build(cfg.get("protocol")), cfg.details)
+    output = Path(cfg.output) if cfg.output else None
+    if cfg.compare:
+        compare(_names(cfg.compare), cfg.split, options, output)
+    elif cfg.embeddings:
+        evaluate_embeddings(Path(cfg.embeddings), cfg.train and Path(cfg.train), cfg.split, options, output)
+    else:
+        run = open_run(cfg.run)
+        evaluate_run(run, cfg.split, options, _extra(run, cfg), output)
+
+
+def _check(cfg: DictConfig) -> None:
+    for name, others in _ALONE.items():
+        for other in others:
+            if cfg[name] and cfg.get(other):
+                raise ConfigError(f"{name}= and {other}= cannot go together; leave one of them out")
+    if cfg.train and not cfg.embeddings:
+        raise ConfigError("train= belongs to embeddings=; a run brings its own training studies")
+
+
+def _extra(run: Run, cfg: DictConfig) -> list[Part]:
+    if not cfg.transfer:
+        return []
+    # It probes, and scikit-learn takes two seconds that nothing else needs.
+    from medxpert.evaluation.parts.transfer import transfer
+
+    return [transfer(run, cfg.transfer, cfg.seed)]
+
+
+def _names(given: str) -> Sequence[str]:
+    return [name.strip() for name in given.strip("[]").split(",") if name.strip()]
