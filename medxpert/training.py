@@ -162,7 +162,7 @@ def finish(cfg: DictConfig, parts: Parts, start: Start) -> None:
     result = measure_run(Run(folder), "val", start.stage, cfg.seed)
     write_metrics(folder / METRICS, result, known["policy"])
     finish_run(folder, known)
-    show(tables(result), known["policy"], [str(folder)])
+    show(tables(result), known["policy"], [str(folder)], details=False)
 
 
 def provenance(cfg: DictConfig, parts: Parts, start: Start) -> dict[str, Any]:
