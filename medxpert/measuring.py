@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -40,17 +42,19 @@ def _check(cfg: DictConfig) -> None:
         for other in others:
             if cfg[name] and cfg.get(other):
                 raise ConfigError(f"{name}= and {other}= cannot go together; leave one of them out")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", str(cfg.split or "")):
+        raise ConfigError(f"split={cfg.split!r}: expected a name of letters, digits, _ and -, such as val or test")
     if cfg.train and not cfg.embeddings:
         raise ConfigError("train= belongs to embeddings=; a run brings its own training studies")
 
 
-def _extra(run: Run, cfg: DictConfig) -> list[Part]:
+def _extra(run: Run, cfg: DictConfig) -> list[Callable[[], Part]]:
     if not cfg.transfer:
         return []
     # It probes, and scikit-learn takes two seconds that nothing else needs.
     from medxpert.evaluation.parts.transfer import transfer
 
-    return [transfer(run, cfg.transfer, cfg.seed)]
+    return [partial(transfer, run, cfg.transfer, cfg.seed)]
 
 
 def _names(given: str) -> Sequence[str]:

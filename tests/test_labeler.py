@@ -172,3 +172,16 @@ def test_held_out_reports_agree_with_the_human_terms(scoring):
     assert len(scores) == 11
     assert sum(row.f1 for row in scores.values()) / len(scores) >= 0.85
     assert min(row.f1 for row in scores.values()) >= 0.70
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kein Pneumothorax. Kein Erguss.",
+        "Pas de pneumothorax.",
+        "Sin derrame pleural. Cardiomegalia leve.",
+        "Nessun edema.",
+    ],
+)
+def test_a_short_denial_in_another_language_is_no_finding_of_ours(text):
+    assert set(label_report(text).values()) == {None}

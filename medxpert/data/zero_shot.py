@@ -1,7 +1,8 @@
 """Prompts for classification without training: for each observation, sentences that affirm it and that deny it.
 
-Many wordings per observation, with sides, places and grades, as in GLoRIA (Huang et al., ICCV 2021); they are general
-radiology English, fixed beforehand, and the same for every data set.
+Many wordings per observation, with sides, places and grades, as in GLoRIA (Huang et al., ICCV 2021); they are fixed
+beforehand and the same for every data set. They are the plain sentences of reports, so that many of them stand in
+training reports too; evaluations say how many.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +95,12 @@ def place_pixels(train: Cases, cases: Cases) -> PixelVectors:
 
 def thumbnail_components(cases: Cases) -> NDArray[np.float32]:
     """Return the PCA-64 of N studies' thumbnails, [N, C] of unit variance; fitted on at most 8,000 of them."""
-    return _principal(_pictures(cases, _sample(len(cases)))).of(cases)
+    return thumbnail_projection(cases)(cases)
+
+
+def thumbnail_projection(fitted: Cases) -> Callable[[Cases], NDArray[np.float32]]:
+    """Return the projection of studies on the PCA-64 of at most 8,000 of the fitted ones' thumbnails, N to [N, C]."""
+    return _principal(_pictures(fitted, _sample(len(fitted)))).of
 
 
 def frequent_vectors(cases: Cases, train: Cases | None = None) -> Vectors:

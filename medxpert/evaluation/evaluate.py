@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from medxpert.errors import ConfigError
 from medxpert.evaluation.foreign.folder import open_embeddings
 from medxpert.evaluation.measure import Options, added, measure, measure_all
 from medxpert.evaluation.parts.comparison import compare_runs
-from medxpert.evaluation.publish import TEST, Publication
+from medxpert.evaluation.publish import Publication, prepare
+from medxpert.evaluation.record import COUNTED, METRICS, TEST, count_look
 from medxpert.evaluation.result import SplitResult
 from medxpert.evaluation.source import open_split, with_baselines
 from medxpert.evaluation.subject import Part, Subject
@@ -23,6 +26,18 @@ from medxpert.words import SHIFTED, Policy, Stage
 _COMPARISON = "comparison"
 
 
+class _Contender(NamedTuple):
+    """One of several that are compared."""
+
+    name: str
+    folder: Path
+    """Absolute."""
+    subject: Subject
+    policy: Policy
+    is_run: bool
+    remarks: tuple[str, ...] = ()
+
+
 def measure_run(run: Run, split: str, starting: Stage, seed: int = 0) -> SplitResult:
     """Measure retrieval and zero-shot classification on one split of a run, which need not be complete.
 
@@ -32,30 +47,41 @@ def measure_run(run: Run, split: str, starting: Stage, seed: int = 0) -> SplitRe
 
 
 def evaluate_run(
-    run: Run, split: str, options: Options | None = None, extra: Sequence[Part] = (), output: Path | None = None
+    run: Run,
+    split: str,
+    options: Options | None = None,
+    extra: Sequence[Callable[[], Part]] = (),
+    output: Path | None = None,
 ) -> SplitResult:
     """Measure a complete run on one split, print the tables and write everything.
 
-    The shifted split, where the run has one, stands beside `test` in every table.
+    The shifted split, where the run has one, stands beside `test` in every table. Looks at either are counted in the
+    run's own metrics.json.
 
     Args:
         run: with provenance.
         split: one that both the starting and the adapted weights embedded.
         options: what else to measure.
-        extra: parts that were measured elsewhere.
+        extra: measure more parts.
         output: folder for what is written, the run's own by default.
 
     Raises:
-        ConfigError: the split was not embedded, or a file cannot be written.
-        DataError: the run is damaged.
+        ConfigError: the split was not embedded, a probe lacks training studies, or a file cannot be written.
+        DataError: the run or a metrics.json is damaged.
     """
     options = options or Options()
     wanted = [split, SHIFTED] if split == TEST and SHIFTED in run.splits() else [split]
     starting = run.provenance["starting_stage"]
-    result, *shifted = (measure_all(with_baselines(open_split(run, name, starting)), options) for name in wanted)
-    result = added(result, *extra)
-    Publication(output or run.path, run.provenance, options.details).write(result, *shifted)
-    return result
+    subjects = [open_split(run, name, starting) for name in wanted]
+    _check_probe(subjects[0], options)
+    for folder in {output or run.path, *([run.path] if split in COUNTED else [])}:
+        prepare(folder)
+    parts = [part() for part in extra]
+    result, *shifted = (measure_all(with_baselines(subject), options) for subject in subjects)
+    policies = [run.policy, *map(_policy, subjects), *(part.policy for part in parts if part.policy)]
+    provenance = run.provenance | {"policy": strictest(policies)}
+    Publication(output or run.path, provenance, run.path, options.details).write(added(result, *parts), *shifted)
+    return added(result, *parts)
 
 
 def evaluate_embeddings(
@@ -71,41 +97,72 @@ def evaluate_embeddings(
         output: folder for what is written, the embeddings' own by default.
 
     Raises:
-        ConfigError: there is no such folder, or a file cannot be written.
+        ConfigError: there is no such folder, it belongs to a run and there is no `output`, a probe lacks training
+            studies, or a file cannot be written.
         DataError: a file is missing, broken, or does not fit the others.
     """
     options = options or Options()
     subject, remarks = open_embeddings(folder, split, train)
+    _check_probe(subject, options)
+    prepare(output or folder)
     result = measure_all(with_baselines(subject), options)
     provenance = {"policy": _policy(subject), "embeddings": str(folder), **environment()}
-    Publication(output or folder, provenance, options.details, remarks).write(result)
+    Publication(output or folder, provenance, None, options.details, remarks).write(result)
     return result
 
 
 def compare(names: Sequence[str], split: str, options: Options | None = None, output: Path | None = None) -> Part:
     """Compare runs or embeddings on one split, print the tables and, where `output` says, write them.
 
+    Looks at test are counted in each run.
+
     Raises:
-        ConfigError: fewer than two, one twice, or one that does not exist.
+        ConfigError: fewer than two, one twice, one that does not exist, or a file cannot be written.
         DataError: they do not hold the same studies.
     """
     options = options or Options()
-    subjects = [(name, _subject(name, split)) for name in names]
-    part = compare_runs(subjects, options.seed)
-    policy = strictest(_policy(subject) for _, subject in subjects)
-    found = Tables(f"{split} · {len(names)} models compared", (), part.blocks)
+    contenders = [_contender(name, split) for name in names]
+    _check_different(contenders)
+    looked = [one for one in contenders if one.is_run and split in COUNTED]
+    for folder in [one.folder for one in looked] + ([output] if output else []):
+        prepare(folder)
+    part = compare_runs([(one.name, one.subject) for one in contenders], options.seed)
+    policy = strictest(one.policy for one in contenders)
+    notes = tuple(f"{one.name}: {remark}" for one in contenders for remark in one.remarks)
+    found = Tables(f"{split} · {len(names)} models compared", notes, part.blocks)
+    told = [
+        f"Look {count_look(one.folder / METRICS, split, one.policy)} at {split} with {one.name}; choose on val."
+        for one in looked
+    ]
     paths = write_tables(output, f"{_COMPARISON}_{split}", found, policy) if output else []
-    show(found, policy, [str(path) for path in paths])
+    show(found, policy, [*told, *map(str, paths)])
     return part
 
 
-def _subject(name: str, split: str) -> Subject:
+def _contender(name: str, split: str) -> _Contender:
     """Open a run, or else a folder of embeddings."""
     if (Path(name) / "image.npy").is_file():
-        return open_embeddings(Path(name), split).subject
+        subject, remarks = open_embeddings(Path(name), split)
+        return _Contender(name, Path(name).resolve(), subject, _policy(subject), False, remarks)
     run = open_run(name)
-    return open_split(run, split, run.provenance["starting_stage"])
+    subject = open_split(run, split, run.provenance["starting_stage"])
+    return _Contender(name, run.path, subject, strictest((run.policy, _policy(subject))), True)
+
+
+def _check_different(contenders: Sequence[_Contender]) -> None:
+    names: dict[Path, str] = {}
+    for one in contenders:
+        other = names.setdefault(one.folder, one.name)
+        if other is not one.name:
+            raise ConfigError(f"compare={other},{one.name}: both are {one.folder}; name two different ones")
+
+
+def _check_probe(subject: Subject, options: Options) -> None:
+    if options.probe and subject.train is None:
+        raise ConfigError("probe=true needs training studies; give train=DIR beside embeddings=, or leave it out")
 
 
 def _policy(subject: Subject) -> Policy:
-    return strictest(set(subject.cases.column("policy")))
+    """Return the strictest policy of the studies and of those that the model was trained on."""
+    known = [subject.cases] + ([subject.train.cases] if subject.train else [])
+    return strictest(policy for cases in known for policy in set(cases.column("policy")))

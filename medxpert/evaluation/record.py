@@ -11,15 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.cases import Cases
-from medxpert.evaluation.result import SplitResult
+from medxpert.errors import DataError
+from medxpert.evaluation.result import SplitResult, abnormal_scope
 from medxpert.folders import atomic_file, read_json, write_json
 from medxpert.metrics.labels import RELEVANT, jaccard
 from medxpert.metrics.scores import top_k
+from medxpert.privacy import strictest
 from medxpert.text import normalise
-from medxpert.words import Neighbours, Policy
+from medxpert.words import POLICIES, SHIFTED, Neighbours, Policy
 
 METRICS = "metrics.json"
 TOP_K = "retrieval_topk.csv"
+TEST = "test"
+COUNTED = (TEST, SHIFTED)
+"""Splits that are not for choosing: looks at them are counted."""
 _NUM_QUERIES, _NUM_HITS = 5000, 10
 
 
@@ -38,30 +43,70 @@ class Answer(NamedTuple):
     policy: Policy
 
 
-def write_metrics(path: Path, result: SplitResult, policy: Policy, looked: bool = False) -> int:
-    """Put a split's figures into metrics.json and leave those of other splits as they are.
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Return what stands in metrics.json, at least "policy" and "looks"; where it is missing, open and without looks.
+
+    Raises:
+        DataError: it is not what `write_metrics` writes.
+    """
+    document: Any = read_json(path) if path.exists() else {}
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: expected an object, found {type(document).__name__}; move it away")
+    document = {"policy": POLICIES[0], "looks": {}, **document}
+    looks, policy = document["looks"], document["policy"]
+    if not isinstance(looks, dict) or not all(isinstance(count, int) for count in looks.values()):
+        raise DataError(f"{path}: expected looks to be an object of counts, found {looks!r}; move it away")
+    if policy not in POLICIES:
+        raise DataError(f"{path}: expected a policy of {', '.join(POLICIES)}, found {policy!r}; move it away")
+    return document
+
+
+def count_look(path: Path, split: str, policy: Policy) -> int:
+    """Count one more look at a split in metrics.json, and return how many there were.
+
+    Raises:
+        ConfigError: the file cannot be written.
+        DataError: as `read_metrics`.
+    """
+    document = read_metrics(path)
+    document["policy"] = strictest((document["policy"], policy))
+    document["looks"][split] = document["looks"].get(split, 0) + 1
+    write_json(path, document)
+    looks: int = document["looks"][split]
+    return looks
+
+
+def write_metrics(path: Path, result: SplitResult, policy: Policy) -> None:
+    """Put a split's figures into metrics.json in the place of its earlier ones; other splits stay as they are.
 
     Args:
         path: the file, made where it is missing.
         result: what was measured.
-        policy: of the run.
-        looked: count one more look at this split.
+        policy: of what was measured; a stricter one that stands in the file stays.
 
-    Returns:
-        How often this split was looked at.
+    Raises:
+        ConfigError: the file cannot be written.
+        DataError: as `read_metrics`.
     """
-    document: dict[str, Any] = read_json(path) if path.exists() else {}
-    document = {"policy": policy, "looks": {}} | document | {"policy": policy}
-    looks: int = document["looks"].get(result.split, 0) + looked
-    if looked:
-        document["looks"][result.split] = looks
+    document = read_metrics(path)
+    document["policy"] = strictest((document["policy"], policy))
+    _forget(document, {result.split, abnormal_scope(result.split)})
     for place, figures in result.documents().items():
         shelf = document
         for name in place[:-1]:
             shelf = shelf.setdefault(name, {})
         shelf[place[-1]] = figures
     write_json(path, document)
-    return looks
+
+
+def _forget(document: dict[str, Any], scopes: set[str]) -> None:
+    """Remove the figures of some query sets wherever they stand, so that those of two models never mix."""
+    for name, shelf in document.items():
+        if name == "looks" or not isinstance(shelf, dict):
+            continue
+        for scope in scopes & shelf.keys():
+            del shelf[scope]
+        _forget(shelf, scopes)
 
 
 def write_answers(path: Path, result: SplitResult, policy: Policy) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from medxpert.cases import Cases
+from medxpert.cases import Cases, is_row_id
 from medxpert.evaluation.subject import BASELINES, Part, Subject
 from medxpert.metrics.retrieval import Ranked
 from medxpert.metrics.statistics import DRAWS, Intervals
 from medxpert.ontology import MISSING
 from medxpert.text import normalise
 
-INTERVALS = f"95 % percentile bootstrap over patients, {DRAWS:,} draws; differences are paired"
+INTERVALS = f"95 % percentile bootstrap over {{}}, {DRAWS:,} draws; gains are paired"
 
 Measured = dict[tuple[str, ...], dict[str, Any]]
 """Place in metrics.json, such as ("adapted", "test"), -> the figures that stand there."""
@@ -96,16 +96,17 @@ def gain_place(main: str, over: str, scope: str) -> tuple[str, ...]:
 
 
 def described(cases: Cases) -> dict[str, Any]:
-    """Count what the figures of a split rest on, as JSON values."""
+    """Count what the figures of a split rest on, as JSON values; patients are null where nobody knows them."""
+    unknown = all(map(is_row_id, cases.patient_ids))
     return {
         "studies": len(cases),
-        "patients": len(set(cases.patient_ids)),
+        "patients": None if unknown else len(set(cases.patient_ids)),
         "unique_texts": len({normalise(text) for text in cases.texts}),
         "abnormal": int(cases.abnormal.sum()) if is_labelled(cases) else None,
         "sections": dict(Counter(cases.column("section")).most_common()),
         "images": sum(cases.column("images")),
         "views": dict(Counter(view or "unknown" for view in cases.column("view")).most_common()),
-        "intervals": INTERVALS,
+        "intervals": INTERVALS.format("studies, since patients are unknown" if unknown else "patients"),
     }
 
 

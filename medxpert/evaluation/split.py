@@ -41,8 +41,8 @@ def evaluate_split(subject: Subject, seed: int = 0) -> SplitResult:
     cases = subject.cases
     ranked = {name: rank_pairs(pair(*rows, cases.texts)) for name, rows in subject.vectors.items()}
     labelled = {
-        name: label_retrieval(*subject.vectors[name], cases.labels, cases.labels, _LABEL_CUTOFFS)
-        for name in subject.stages
+        name: label_retrieval(*rows, cases.labels, cases.labels, _LABEL_CUTOFFS)
+        for name, rows in subject.vectors.items()
         if is_labelled(cases)
     }
     measured: Measured = {("cases", subject.split): described(cases)}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medxpert.cases import Cases
 from medxpert.evaluation.tables.blocks import Block
-from medxpert.words import Stage
+from medxpert.words import Policy, Stage
 
 ADAPTED: Stage = "adapted"
 GIVEN = "model"
@@ -77,3 +77,5 @@ class Part(NamedTuple):
     """JSON values."""
     blocks: tuple[Block, ...]
     """Its tables."""
+    policy: Policy | None = None
+    """Of studies that it was measured on beyond those of the split; None where there are none."""

@@ -21,6 +21,8 @@ from medxpert.words import Hit, Index
 Match = Literal["image", "text", "both"]
 MATCHES: tuple[Match, ...] = ("image", "text", "both")
 DEFAULT_MATCH: Match = "both"
+_ROUNDING = 2e-3
+"""How far from 1 the length of a unit row may be that was rounded to half precision."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,16 @@ class Sides(Protocol):
 def side_rows(sides: Sides, match: Match) -> NDArray[np.floating]:
     """Return what a query is compared with, [N, D]: the image rows, the text rows, or the unit rows between the two."""
     if match == "both":
-        between = np.asarray(sides.image, np.float32) + np.asarray(sides.text, np.float32)
-        lengths = np.linalg.norm(between, axis=1, keepdims=True)
         # Opposite rows have nothing between them: they stay zero.
-        return between / np.where(lengths > 0, lengths, 1)
+        return _unit(_unit(sides.image) + _unit(sides.text))
     return sides.image if match == "image" else sides.text
+
+
+def _unit(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Scale rows to length 1; those that are, up to the rounding of half precision, and rows of zeros stay."""
+    rows = np.asarray(rows, np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where((lengths == 0) | (np.abs(lengths - 1) < _ROUNDING), 1, lengths)
 
 
 def write_index(folder: Path, make: Callable[[], Index], sides: Sides, fields: Mapping[str, str]) -> None:

@@ -164,8 +164,7 @@ class Sentence:
 
     def _comma(self, event: Event) -> None:
         self._gap = self._separated = True
-        ends = self._closing or not self._crosses_commas
-        if ends and self._cue is not Cue.NONE and not self._alternative_follows():
+        if (self._closing or not self._crosses_commas) and not self._alternative_follows():
             self._cue = Cue.NONE
 
     def _alternative_follows(self) -> bool:
@@ -202,6 +201,12 @@ class Sentence:
         self._before = self._open[-1] if self._open else self._before
         self._start_clause(event.end)
 
+    def _again(self, event: Event) -> None:
+        """Take back what the clause before denied: "no effusion on the left, but there is one on the right"."""
+        self._break(event)
+        for claim in self._before:
+            claim.value = POSITIVE
+
     def _soft_break(self, event: Event) -> None:
         self._add_each(self._organs.settle())
         self._cue = Cue.NONE
@@ -237,6 +242,7 @@ _READERS: dict[str, Callable[[Sentence, Event], None]] = {
     "verb": Sentence._verb_read,
     "whole": Sentence._whole,
     "break": Sentence._break,
+    "again": Sentence._again,
     "soft break": Sentence._soft_break,
     "opening": Sentence._soft_break,
     "neutral": lambda sentence, event: None,

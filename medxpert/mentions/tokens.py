@@ -41,9 +41,15 @@ def spans(text: str) -> list[tuple[int, int]]:
 
 
 def is_foreign(words: Sequence[str]) -> bool:
-    """Tell whether words look like another language than English: more of its small words, at least three."""
-    english, other = _small_words()
-    foreign = other.intersection(words)
+    """Tell whether words look like another language than English.
+
+    They do with more of its small words than English ones and at least three, or with a word that denies in it and no
+    English small word.
+    """
+    english, other, negators = _small_words()
+    foreign, own = other.intersection(words), english.intersection(words) - other
+    if not own and negators.intersection(words):
+        return True
     return len(foreign) >= 3 and len(foreign) > len(english.intersection(words))
 
 
@@ -53,9 +59,9 @@ def _lower(letter: str) -> str:
 
 
 @cache
-def _small_words() -> tuple[frozenset[str], frozenset[str]]:
+def _small_words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     book = load("languages.json")
-    return frozenset(book["english"]), frozenset(book["other"])
+    return frozenset(book["english"]), frozenset(book["other"]), frozenset(book["negators"])
 
 
 @cache

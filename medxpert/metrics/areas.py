@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from medxpert.errors import DataError
 from medxpert.metrics.scores import check_rows
-from medxpert.metrics.statistics import DRAWS, Estimator, Intervals, number_patients, resample
+from medxpert.metrics.statistics import Estimator
 from medxpert.ontology import NEGATIVE, POSITIVE
 
 MIN_POSITIVES = 20
@@ -90,40 +90,6 @@ def auprc(
     return estimator(precision_recall, scores, labels, every, min_positives)(np.ones((1, len(scores))))[0]
 
 
-def bootstrap_auroc(
-    scores: NDArray[np.floating],
-    labels: NDArray[np.int8],
-    patients: ArrayLike,
-    min_positives: int = MIN_POSITIVES,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Intervals:
-    """Estimate `auroc` with its intervals over patients [N].
-
-    Raises:
-        DataError: as `auroc`, or there is not one patient per study.
-    """
-    return _bootstrap(roc, scores, labels, patients, min_positives, draws, seed)
-
-
-def bootstrap_auprc(
-    scores: NDArray[np.floating],
-    labels: NDArray[np.int8],
-    patients: ArrayLike,
-    min_positives: int = MIN_POSITIVES,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Intervals:
-    """Estimate `auprc` with its intervals over patients [N].
-
-    Raises:
-        DataError: as `auroc`, or there is not one patient per study.
-    """
-    return _bootstrap(precision_recall, scores, labels, patients, min_positives, draws, seed)
-
-
 def estimator(
     area: Area,
     scores: NDArray[np.floating],
@@ -159,20 +125,6 @@ def estimator(
         return result
 
     return estimate
-
-
-def _bootstrap(
-    area: Area,
-    scores: NDArray[np.floating],
-    labels: NDArray[np.int8],
-    patients: ArrayLike,
-    min_positives: int,
-    draws: int,
-    seed: int,
-) -> Intervals:
-    numbers = number_patients(patients, len(scores))
-    estimate = estimator(area, scores, labels, numbers, min_positives)
-    return resample(estimate, int(numbers.max()) + 1, draws, seed)
 
 
 def _order(score: NDArray[np.floating], label: NDArray[np.int8], min_positives: int) -> _Order | None:

@@ -5,7 +5,13 @@ import PIL.Image
 
 from medxpert.cases import Cases, write_cases
 from medxpert.evaluation import baselines
-from medxpert.evaluation.baselines import frequent_vectors, oracle_vectors, place_pixels, thumbnail_components
+from medxpert.evaluation.baselines import (
+    frequent_vectors,
+    oracle_vectors,
+    place_pixels,
+    thumbnail_components,
+    thumbnail_projection,
+)
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.metrics.ranking import Ranks, hits
 from medxpert.metrics.relevance import rank
@@ -66,6 +72,13 @@ def test_components_of_thumbnails_are_standardised_and_tell_what_they_show(tmp_p
     np.testing.assert_allclose(components.std(axis=0), 1, rtol=0.01)
     lit_above = np.arange(80) % 4 < 2
     assert max(abs(np.corrcoef(column, lit_above)[0, 1]) for column in components.T) > 0.5
+
+
+def test_the_projection_is_that_of_the_fitted_studies(tmp_path):
+    held, asked = write(tmp_path / "train.parquet", 80, 0), write(tmp_path / "test.parquet", 12, 1)
+    project = thumbnail_projection(held)
+    np.testing.assert_array_equal(project(held), thumbnail_components(held))
+    assert project(asked).shape == (12, project(held).shape[1])
 
 
 def test_the_most_frequent_training_report_comes_first(make_subject):

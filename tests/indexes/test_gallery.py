@@ -64,6 +64,21 @@ def test_the_mean_of_both_has_length_one_unless_they_are_opposite():
     np.testing.assert_allclose(rows, [[np.cos(0.3), np.sin(0.3), 0, 0], [0, 0, 0, 0]], atol=1e-3)
 
 
+def test_neither_side_weighs_more_for_being_longer():
+    rows = side_rows(Rows(at([0.0, 0.4]), at([0.6, 0.8]) * np.float32([[0.1], [7]])), "both")
+    np.testing.assert_allclose(rows, at([0.3, 0.6]), atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_mean_of_unit_rows_is_that_of_the_rows_themselves(dtype):
+    drawn = np.random.default_rng(3).standard_normal((2, 50, 8)).astype(np.float32)
+    image, text = (drawn / np.linalg.norm(drawn, axis=2, keepdims=True)).astype(dtype)
+    between = image.astype(np.float32) + text.astype(np.float32)
+    np.testing.assert_array_equal(
+        side_rows(Rows(image, text), "both"), between / np.linalg.norm(between, axis=1, keepdims=True)
+    )
+
+
 def test_an_index_without_both_says_how_to_rebuild_it(run):
     (run.index / "both.index").unlink()
     seal(run.index, json.loads((run.index / "manifest.json").read_text()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,18 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from medxpert.cases import Cases, absent_columns, is_row_id, read_table, row_id
+from medxpert.cases import Cases, absent_columns, read_table
 from medxpert.data.columns import Columns
 from medxpert.data.tables import Row, rows
 from medxpert.errors import DataError
+from medxpert.evaluation.foreign.ids import given, patient_ids, study_ids, whole
 from medxpert.evaluation.foreign.labels import column_labels, given_labels
-from medxpert.privacy import checked
 from medxpert.text import longest_section
+from medxpert.words import POLICIES
 
 PARQUET, CSV = "cases.parquet", "cases.csv"
-_PLAIN = ("source", "section", "policy", "image_hash", "truncated", "text")
+_PLAIN = ("source", "section", "policy", "image_hash", "images", "truncated", "text")
 """Columns that have one name only."""
 _TRUTHS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
+_COUNT = re.compile(r"[1-9]\d{0,5}")
+_CURE = "write it again with pyarrow or pandas"
 _LONGEST_CELL = 2**26
 """Bytes of one CSV cell; the library stops at 128 KiB."""
 _MAX_NAMED = 8
@@ -35,6 +38,8 @@ class Listed(NamedTuple):
     truncated: NDArray[np.bool_] | None
     """[N] whether the encoder saw only part of the text, where the list says so."""
     remarks: list[str]
+    unused_labels: tuple[str, ...] = ()
+    """Names that are none of the 14 observations."""
 
 
 class _Table(NamedTuple):
@@ -53,19 +58,26 @@ class _Table(NamedTuple):
         return [self.columns.cell(row, role) for row in self.rows]
 
 
-def open_cases(folder: Path) -> Listed:
+def open_cases(folder: Path, sealed: bool = False) -> Listed:
     """Open a folder's list of studies; what is not in it is said and filled in.
+
+    Args:
+        folder: holds cases.parquet or cases.csv.
+        sealed: whether a manifest vouches for cases.parquet: then it is one of ours and is taken as it stands.
 
     Raises:
         DataError: there is none, it cannot be read, or it has no texts.
     """
     if (folder / PARQUET).is_file():
         path = folder / PARQUET
-        if not absent_columns(path, "write it again with pyarrow or pandas"):
+        absent = absent_columns(path, _CURE)
+        if sealed and not absent:
             return Listed(Cases(path), None, [])
-        values = read_table(path)
+        values = _read(path)
         labels = values.pop("labels") if _holds_lists(values.get("labels", ())) else None
-        return _listed(_table(path, list(values), _parquet_rows(values)), labels)
+        listed = _listed(_table(path, list(values), _parquet_rows(values)), labels)
+        told = [] if "thumbnail" in absent else [f"{path.name}: thumbnails not used: no manifest vouches for them."]
+        return listed._replace(remarks=listed.remarks + told)
     csv.field_size_limit(_LONGEST_CELL)
     found = rows(folder / CSV, "embeddings")
     header = next(found, None)
@@ -74,13 +86,28 @@ def open_cases(folder: Path) -> Listed:
     return _listed(_table(folder / CSV, header.cells, found), None)
 
 
+def _read(path: Path) -> dict[str, list[Any]]:
+    try:
+        return read_table(path)
+    except (OSError, ValueError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read ({reason}); {_CURE}") from error
+
+
 def _holds_lists(values: Sequence[Any]) -> bool:
     return any(isinstance(value, list) for value in values)
 
 
 def _parquet_rows(values: dict[str, list[Any]]) -> Iterator[Row]:
     for number, cells in enumerate(zip(*values.values(), strict=True)):
-        yield Row(number, ["" if cell is None else str(cell).strip() for cell in cells])
+        yield Row(number, [_written(cell) for cell in cells])
+
+
+def _written(value: Any) -> str:
+    """Write a value as a CSV file would: nothing for null and NaN, whole numbers without a point."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _table(path: Path, header: Sequence[str], found: Iterator[Row]) -> _Table:
@@ -98,25 +125,27 @@ def _table(path: Path, header: Sequence[str], found: Iterator[Row]) -> _Table:
 
 def _listed(table: _Table, labels: Sequence[Sequence[int] | None] | None) -> Listed:
     texts, sections, remarks = _texts(table)
-    studies, told = _ids(table, "study", "study")
-    patients, more = _ids(table, "patient", "patient")
+    studies = study_ids(table.cells("study"), table.path.name)
+    patients = patient_ids(table.cells("patient"), table.path.name)
+    images = _images(table)
     found = column_labels(table.columns, table.rows, table.path) if labels is None else given_labels(labels, table.path)
     cases = Cases.of(
         {
-            "study_id": studies,
-            "patient_id": patients,
+            "study_id": studies.ids,
+            "patient_id": patients.ids,
             "text": texts,
             "section": sections,
             "view": [table.columns.view(row) for row in table.rows],
             "source": table.cells("source"),
-            "policy": [checked(cell) if cell else "private" for cell in table.cells("policy")],
-            "image_hash": [cell or None for cell in table.cells("image_hash")],
+            "policy": _policies(table),
+            "image_hash": [cell or None for cell in given(table.cells("image_hash"))],
+            "images": images.counts,
             "labels": found.values.tolist(),
         },
         table.path,
     )
-    remarks += [*told, *_repeated(studies), *more, *found.remarks, *_unused(table)]
-    return Listed(cases, _truncated(table), remarks)
+    remarks += [*studies.remarks, *patients.remarks, *images.remarks, *found.remarks, *_unused(table)]
+    return Listed(cases, _truncated(table), remarks, found.unused)
 
 
 class _Texts(NamedTuple):
@@ -139,26 +168,29 @@ def _texts(table: _Table) -> _Texts:
     return _Texts([section.text for section in longest], [section.name for section in longest], [told])
 
 
-class _Ids(NamedTuple):
-    ids: list[str]
+def _policies(table: _Table) -> list[str]:
+    cells = table.cells("policy")
+    for row, cell in zip(table.rows, cells, strict=True):
+        if cell and cell not in POLICIES:
+            raise DataError(
+                f"{table.path}:{row.line}: policy: expected {', '.join(POLICIES)} or nothing, found {cell!r}; "
+                "correct the cell"
+            )
+    return [cell or "private" for cell in cells]
+
+
+class _Images(NamedTuple):
+    counts: list[int]
     remarks: list[str]
 
 
-def _ids(table: _Table, role: str, word: str) -> _Ids:
-    ids = [cell or row_id(row) for row, cell in enumerate(table.cells(role))]
-    absent = sum(map(is_row_id, ids))
-    if not absent:
-        return _Ids(ids, [])
-    who = "row numbers stand for them" if word == "study" else "intervals draw rows instead, and may be too narrow"
-    return _Ids(ids, [f"{table.path.name}: no {word} id for {absent:,} of {len(ids):,} rows: {who}."])
-
-
-def _repeated(ids: Sequence[str]) -> list[str]:
-    count = len(ids) - len(set(ids))
-    if not count:
-        return []
-    first = Counter(ids).most_common(1)[0][0]
-    return [f"study ids: {count:,} rows repeat one (such as {first}); each row counts as a study of its own."]
+def _images(table: _Table) -> _Images:
+    """Return how many images are behind each embedding, 1 where nobody says."""
+    found = [_COUNT.fullmatch(cell) for cell in whole(table.cells("images"))]
+    counts = [int(match.group()) if match else 1 for match in found]
+    absent = found.count(None) if "images" in table.plain else 0
+    told = f"{table.path.name}: images: no count in {absent:,} of {len(found):,} rows: taken as 1."
+    return _Images(counts, [told] if absent else [])
 
 
 def _truncated(table: _Table) -> NDArray[np.bool_] | None:

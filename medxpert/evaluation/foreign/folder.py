@@ -36,6 +36,7 @@ class _Folder(NamedTuple):
     vectors: Vectors
     truncated: NDArray[np.bool_] | None
     remarks: list[str]
+    unused_labels: tuple[str, ...] = ()
 
 
 def open_embeddings(folder: Path, split: str, train: Path | None = None) -> Opened:
@@ -79,7 +80,7 @@ def _open(folder: Path, flag: str) -> _Folder:
     _check_files(folder, flag)
     image, text = open_rows(folder / _IMAGE), open_rows(folder / _TEXT)
     _check_widths(folder / _IMAGE, image.vectors, folder / _TEXT, text.vectors)
-    cases, truncated, remarks = open_cases(folder)
+    cases, truncated, remarks, unused = open_cases(folder, _is_sealed(folder))
     if not len(image.vectors) == len(text.vectors) == len(cases):
         raise DataError(
             f"{folder}: expected one row per study, found {len(image.vectors):,} images, {len(text.vectors):,} texts "
@@ -88,7 +89,7 @@ def _open(folder: Path, flag: str) -> _Folder:
     if (folder / _TRUNCATED).is_file():
         truncated = open_flags(folder / _TRUNCATED, len(cases))
     vectors = Vectors(image.vectors, text.vectors)
-    found = _worded(_Folder(cases, vectors, truncated, [*image.remarks, *text.remarks, *remarks]))
+    found = _worded(_Folder(cases, vectors, truncated, [*image.remarks, *text.remarks, *remarks], unused))
     return _labelled(found._replace(remarks=found.remarks + _restated(found)))
 
 
@@ -101,8 +102,14 @@ def _check_files(folder: Path, flag: str) -> None:
     if absent:
         held = ", ".join(sorted(path.name for path in folder.iterdir())[:6]) or "nothing"
         raise DataError(f"{folder}: expected {_IMAGE}, {_TEXT} and {PARQUET} or {CSV}; no {absent[0]}, found {held}")
-    if (folder / MANIFEST).is_file() and "files" in read_json(folder / MANIFEST):
-        verified(folder, cure="embed the split again")
+
+
+def _is_sealed(folder: Path) -> bool:
+    """Tell whether a manifest vouches for the list of studies, after checking every file that it names."""
+    manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else None
+    if not isinstance(manifest, dict) or "files" not in manifest:
+        return False
+    return PARQUET in verified(folder, cure="embed the split again")["files"]
 
 
 def _check_widths(path: Path, rows: NDArray, other_path: Path, others: NDArray) -> None:
@@ -131,11 +138,11 @@ def _worded(found: _Folder) -> _Folder:
     told = (
         f"{(~worded).sum():,} of {len(worded):,} studies have no text and are left out (first: row {worded.argmin()})."
     )
-    return _Folder(
-        found.cases.take(rows),
-        Vectors(found.vectors.image[rows], found.vectors.text[rows]),
-        None if found.truncated is None else found.truncated[rows],
-        [*found.remarks, told],
+    return found._replace(
+        cases=found.cases.take(rows),
+        vectors=Vectors(found.vectors.image[rows], found.vectors.text[rows]),
+        truncated=None if found.truncated is None else found.truncated[rows],
+        remarks=[*found.remarks, told],
     )
 
 
@@ -156,8 +163,10 @@ def _restated(found: _Folder) -> list[str]:
 
 
 def _labelled(found: _Folder) -> _Folder:
-    """Read labels from the texts where none are given."""
+    """Read labels from the texts where none are given; say which names are none of ours."""
+    unused = ", ".join(found.unused_labels)
     if (found.cases.labels != MISSING).any():
-        return found
-    labels = text_labels(found.cases.texts)
+        told = f"{found.cases.path.name}: labels outside the 14 observations, not used: {unused}."
+        return found._replace(remarks=found.remarks + [told] * bool(unused))
+    labels = text_labels(found.cases.texts, found.unused_labels)
     return found._replace(cases=found.cases.relabelled(labels.values), remarks=found.remarks + labels.remarks)

@@ -28,6 +28,8 @@ class Labels(NamedTuple):
     values: NDArray[np.int8]
     """[N, 14] in {1, 0, -1, MISSING}."""
     remarks: list[str]
+    unused: tuple[str, ...] = ()
+    """Names that are none of the 14 observations."""
 
 
 def unlabelled(count: int) -> NDArray[np.int8]:
@@ -46,13 +48,15 @@ def given_labels(values: Sequence[Sequence[int] | None], path: Path) -> Labels:
         if given is None:
             continue
         coded = [MISSING if value is None else value for value in given]
-        if len(coded) != len(OBSERVATIONS) or not set(coded) <= set(_STRENGTH):
+        if len(coded) != len(OBSERVATIONS) or not all(value in _STRENGTH for value in coded):
             raise DataError(
                 f"{path}: labels of row {row}: expected {len(OBSERVATIONS)} values of 1, 0, -1 or {MISSING} "
                 f"(not mentioned), found {coded}; correct the column labels"
             )
         found[row] = coded
-    return Labels(found, [])
+    absent = sum(given is None for given in values)
+    told = f"{path.name}: no labels for {absent:,} of {len(values):,} rows: nothing is known of these."
+    return Labels(found, [told] if absent else [])
 
 
 def column_labels(columns: Columns, table: Sequence[Row], path: Path) -> Labels:
@@ -69,25 +73,31 @@ def column_labels(columns: Columns, table: Sequence[Row], path: Path) -> Labels:
         for name, value in _statuses(columns, row, joined, path).items():
             if name in places:
                 values[study, places[name]] = max(values[study, places[name]], value, key=_STRENGTH.index)
-    return Labels(values, _told(names, path))
+    renamed = [f"{name} as {known}" for name, known in names.items() if known and _differs(name, known)]
+    told = [f"{path.name}: labels read: {', '.join(renamed)}."] if renamed else []
+    return Labels(values, told, tuple(name for name, known in names.items() if known is None))
 
 
-def text_labels(texts: Sequence[str]) -> Labels:
-    """Read labels from reports as CheXpert's labeler does; none where hardly a text mentions an observation."""
+def text_labels(texts: Sequence[str], unused: Sequence[str] = ()) -> Labels:
+    """Read labels from reports as CheXpert's labeler does; none where hardly a text mentions an observation.
+
+    Args:
+        texts: N reports.
+        unused: names that were given and are none of the 14 observations.
+    """
+    none = f"none of the 14 observations given (not used: {', '.join(unused)})" if unused else "none given"
     read = {text: label_report(text, "chexpert") for text in dict.fromkeys(texts)}
     silent = {text for text, labels in read.items() if not _mentions(labels)}
     count = sum(text in silent for text in texts)
     if count > (1 - _MIN_READABLE) * len(texts):
-        told = (
-            f"labels: none given, and {count:,} of {len(texts):,} texts mention no observation in English: none used."
-        )
+        told = f"labels: {none}, and {count:,} of {len(texts):,} texts mention no observation in English: none used."
         return Labels(unlabelled(len(texts)), [told])
     coded = {
         text: encode_labels({name: value for name, value in labels.items() if value is not None})
         for text, labels in read.items()
     }
     told = (
-        "labels: none given; read from the texts by rules for English reports (convention chexpert); "
+        f"labels: {none}; read from the texts by rules for English reports (convention chexpert); "
         f"{count:,} of {len(texts):,} texts mention no observation."
     )
     return Labels(np.array([coded[text] for text in texts], np.int8), [told])
@@ -113,13 +123,6 @@ def _statuses(columns: Columns, row: Row, joined: set[str], path: Path) -> dict[
         return columns.statuses(row)
     except ValueError as error:
         raise DataError(f"{path}:{row.line}: {error}; correct the cell") from error
-
-
-def _told(names: Mapping[str, str | None], path: Path) -> list[str]:
-    renamed = [f"{name} as {known}" for name, known in names.items() if known and _differs(name, known)]
-    aside = [name for name, known in names.items() if known is None]
-    told = [f"{path.name}: labels read: {', '.join(renamed)}."] if renamed else []
-    return told + ([f"{path.name}: labels outside the 14 observations, not used: {', '.join(aside)}."] if aside else [])
 
 
 def _differs(name: str, known: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ MEAN = "mean"
 DIFFERENCE = "difference"
 _SHORT = {"Enlarged Cardiomediastinum": "Enlarged Cardiomed."}
 """So that a row fits on a terminal."""
+_NOTE = (
+    "reference: the generator's truth where known, else the labels (unmentioned is negative, uncertain left out); "
+    f"a constant answer has chance; under {MIN_POSITIVES} positives or negatives: too few; mean without No Finding"
+)
 _TITLES = {"auroc": "AUROC", "auprc": "AUPRC"}
 
 
@@ -111,7 +115,9 @@ def _with_mean(areas: NDArray[np.float64], averaged: Sequence[int]) -> NDArray[n
     return np.hstack([areas, mean])
 
 
-def area_blocks(figures: Mapping[str, Any], title: str, contenders: Mapping[str, str], main: str) -> Iterator[Block]:
+def area_blocks(
+    figures: Mapping[str, Any], title: str, contenders: Mapping[str, str], main: str, told: str = ""
+) -> Iterator[Block]:
     """Lay out one table per area: observations down, contenders across, the difference last.
 
     Args:
@@ -119,6 +125,7 @@ def area_blocks(figures: Mapping[str, Any], title: str, contenders: Mapping[str,
         title: of the tables, such as "zero-shot".
         contenders: names in the figures -> how they are headed, in order; the last is the one that counts.
         main: heading of the contender that the evaluation is about.
+        told: what else a reader must know.
     """
     for area, heading in _TITLES.items():
         shown = {heading: figures[name][area] for name, heading in contenders.items()}
@@ -129,7 +136,9 @@ def area_blocks(figures: Mapping[str, Any], title: str, contenders: Mapping[str,
             for name in (*OBSERVATIONS, MEAN)
             if name != MEAN or MEAN in figures["chance"][area]
         ]
-        note = f"constant answer = chance; under {MIN_POSITIVES} positives or negatives: too few"
+        averaged = len(figures["chance"][area].keys() - {MEAN, NO_FINDING})
+        rows = [row._replace(name=f"mean of {averaged}") if row.name == MEAN else row for row in rows]
+        note = "; ".join(filter(None, (_NOTE, told)))
         yield Block(f"{title} {heading}", note, ("pos/neg", "chance", *shown), tuple(rows), detail=area != "auroc")
 
 
@@ -145,9 +154,8 @@ def _row(
         else _plain(cells[name])
         for heading, cells in shown.items()
     )
-    return Row(
-        _SHORT.get(name, name), (counted, Shown(f"{100 * chance:.0f}"), *cells), "main" if name == MEAN else "reference"
-    )
+    kind: Literal["main", "reference"] = "main" if name == MEAN else "reference"
+    return Row(_SHORT.get(name, name), (counted, Shown(f"{100 * chance:.0f}"), *cells), kind)
 
 
 def _plain(cell: Cell) -> Shown:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from medxpert.cases import is_row_id
 from medxpert.errors import ConfigError, DataError
 from medxpert.evaluation.parts.recalls import DIRECTIONS, RECALLS, nested, recalls
 from medxpert.evaluation.subject import Part, Subject
@@ -22,7 +23,7 @@ from medxpert.text import normalise
 
 LEVEL = 0.05
 _DRAWS_PER_COMPARISON = 200
-"""So that the least p-value that the draws can give stays below the level after correction: M * 2 / (200 M + 1)."""
+"""So that the least p-value that the draws can give stays below the level after correction: M / (200 M + 1)."""
 _ARROWS = {"image_to_text": "i→t", "text_to_image": "t→i"}
 _BRIEF = {"identity": "identity", "deduplicated": "dedup"}
 
@@ -49,7 +50,7 @@ def compare_runs(contenders: Contenders, seed: int = 0) -> Part:
 
     Raises:
         ConfigError: there are fewer than two, or one is named twice.
-        DataError: they do not hold the same studies, or a study twice.
+        DataError: they do not hold the same studies, hold a study twice, or one has no study ids.
     """
     names = [name for name, _ in contenders]
     if len(names) < 2 or len(set(names)) < len(names):
@@ -94,10 +95,15 @@ def aligned(reference: tuple[str, Subject], other: tuple[str, Subject]) -> NDArr
     """Return the rows of the other subject that hold the studies of the reference, [N] in its order.
 
     Raises:
-        DataError: the two do not hold the same studies, or one holds a study twice.
+        DataError: the two do not hold the same studies, the other holds a study twice, or has no study ids.
     """
     (name, subject), (other_name, other_subject) = reference, other
     ids, other_ids = subject.cases.study_ids, other_subject.cases.study_ids
+    made_up = sum(map(is_row_id, other_ids))
+    if made_up:
+        raise DataError(
+            f"{other_name} has no study ids for {made_up:,} of {len(other_ids):,} rows; add a column study_id"
+        )
     row_of = {study: row for row, study in enumerate(other_ids)}
     if len(row_of) < len(other_ids):
         twice = next(study for row, study in enumerate(other_ids) if row_of[study] != row)
@@ -162,9 +168,9 @@ def _tests(compared: _Compared, gains: Mapping[str, Any], places: Sequence[tuple
     ]
     count = len(rows) * len(RECALLS)
     note = (
-        f"p after Holm (1979) over all {count} comparisons, before it in brackets; p = 2 (1 + c) / (1 + B), c the "
-        f"fewer of B = {max(DRAWS, _DRAWS_PER_COMPARISON * count):,} bootstrap draws over patients on either side of "
-        f"zero; * below {LEVEL}"
+        f"p after Holm (1979) over all {count} comparisons, before it in brackets; sign-flip permutation "
+        f"test over patients, B = {max(DRAWS, _DRAWS_PER_COMPARISON * count):,} or all flips where these are fewer; "
+        f"* below {LEVEL}"
     )
     if compared.changed_texts:
         note += (

@@ -23,15 +23,17 @@ def leaks(subject: Subject) -> Part | None:
 
     Returns:
         Figures: {"patients" | "study ids" | "images": {"checked", "shared", "of", "first"}, "texts": {"value",
-        "abnormal"}}: distinct values, and the share of studies whose text, normalised, a training study bears too.
+        "abnormal"}}: distinct values, the first ones named only where every study is open, and the share of studies
+        whose text, normalised, a training study bears too.
     """
     return None if subject.train is None else compare_cases(subject.train.cases, subject.cases, subject.split)
 
 
 def compare_cases(train: Cases, test: Cases, split: str) -> Part:
     """Look for what two sets of studies share; see `leaks`."""
+    named = _NUM_FIRST if {*train.column("policy"), *test.column("policy")} == {"open"} else 0
     figures: dict[str, Any] = {
-        name: _shared(train.column(column), test.column(column)) for column, name in LEAKS.items()
+        name: _shared(train.column(column), test.column(column), named) for column, name in LEAKS.items()
     }
     figures["texts"] = _texts(train, test)
     return Part(("leaks", split), figures, (_block(figures, len(train), len(test)),))
@@ -40,18 +42,17 @@ def compare_cases(train: Cases, test: Cases, split: str) -> Part:
 def alarms(figures: Mapping[str, Any]) -> list[str]:
     """Return a line for each thing that must not be shared and is."""
     return [
-        f"LEAK: {found['shared']:,} of {found['of']:,} {name} of the split were trained on "
-        f"({', '.join(found['first'])}, ...): its figures are too high."
+        f"LEAK: {found['shared']:,} of {found['of']:,} {name} of the split were trained on: its figures are too high."
         for name, found in figures.items()
         if found.get("shared")
     ]
 
 
-def _shared(train: Sequence[str | None], test: Sequence[str | None]) -> dict[str, Any]:
+def _shared(train: Sequence[str | None], test: Sequence[str | None], named: int) -> dict[str, Any]:
     known, asked = ({value for value in values if value and not is_row_id(value)} for values in (train, test))
     both = sorted(known & asked)
     checked = bool(known and asked)
-    return {"checked": checked, "shared": len(both), "of": len(asked), "first": both[:_NUM_FIRST]}
+    return {"checked": checked, "shared": len(both), "of": len(asked), "first": both[:named]}
 
 
 def _texts(train: Cases, test: Cases) -> dict[str, float | None]:
@@ -76,5 +77,11 @@ def _block(figures: Mapping[str, Any], num_train: int, num_test: int) -> Block:
 def _cells(found: Mapping[str, Any]) -> tuple[Shown, ...]:
     if not found["checked"]:
         return Shown(DASH), Shown(DASH), Shown("not checked: unknown")
-    names = ", ".join(one[:_SHOWN_CHARS] for one in found["first"])
-    return Shown(f"{found['shared']:,}"), Shown(f"{found['of']:,}"), Shown(names or "none")
+    return Shown(f"{found['shared']:,}"), Shown(f"{found['of']:,}"), Shown(_named(found))
+
+
+def _named(found: Mapping[str, Any]) -> str:
+    if not found["first"]:
+        return "not open: unnamed" if found["shared"] else "none"
+    more = ", ..." if found["shared"] > len(found["first"]) else ""
+    return ", ".join(one[:_SHOWN_CHARS] for one in found["first"]) + more

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from medxpert.evaluation.baselines import thumbnail_projection
 from medxpert.evaluation.parts.classification import area_blocks, measure_areas
 from medxpert.evaluation.parts.reference import reference_labels
 from medxpert.evaluation.subject import PIXEL, Part, Subject
@@ -21,6 +22,7 @@ from medxpert.ontology import MISSING, NEGATIVE, POSITIVE
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse penalties C, the strongest penalty first."""
 FOLDS = 5
+PIXELS = "pixel: PCA-64 of thumbnails"
 _HELD_OUT = 4
 """One in so many patients tells which C is best."""
 
@@ -46,7 +48,8 @@ class Probe(NamedTuple):
 def linear_probe(subject: Subject, seed: int = 0) -> Part | None:
     """Fit a probe on each contender's training images and measure it on the split.
 
-    The reference is that of zero-shot classification. None without training studies or without labels.
+    The reference is that of zero-shot classification. Pixels are the PCA-64 of thumbnails, fitted on the training
+    studies. None without training studies or without labels.
 
     Raises:
         DataError: counts or widths differ, or an embedding is not finite.
@@ -58,13 +61,22 @@ def linear_probe(subject: Subject, seed: int = 0) -> Part | None:
     contenders = [name for name in (PIXEL, *subject.stages) if name in vectors and name in subject.vectors]
     if subject.main not in contenders or not all((table != MISSING).any() for table in (labels, known)):
         return None
-    scores = {
-        name: fit_probe(vectors[name].image, known, train.cases.patient_ids, seed)(subject.vectors[name].image)
-        for name in contenders
-    }
+    scores = {}
+    for name in contenders:
+        seen, asked = vectors[name].image, subject.vectors[name].image
+        if name == PIXEL:
+            project = thumbnail_projection(train.cases)
+            seen, asked = project(train.cases), project(subject.cases)
+        scores[name] = fit_probe(seen, known, train.cases.patient_ids, seed)(asked)
     compared = (subject.starting, subject.main) if subject.starting in contenders else None
     figures = measure_areas(scores, labels, subject.cases.patient_ids, compared, seed)
-    blocks = area_blocks(figures, "linear probe", {name: name for name in contenders}, subject.main)
+    blocks = area_blocks(
+        figures,
+        "linear probe",
+        {name: name for name in contenders},
+        subject.main,
+        PIXELS if PIXEL in contenders else "",
+    )
     return Part(("probe", subject.split), figures, tuple(blocks))
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from medxpert.cases import is_row_id
 from medxpert.evaluation.baselines import frequent_vectors, oracle_vectors
 from medxpert.evaluation.result import is_labelled, named_intervals
 from medxpert.evaluation.subject import FREQUENT, ORACLE, Part, Placed, Subject
@@ -62,6 +63,7 @@ class _Search:
     """The queries' rows in the split."""
     patients: NDArray
     """Of the queries, [Q]."""
+    owners: Owners
 
     def measure(self, pair: _Pair) -> _Measured:
         found = label_retrieval(
@@ -70,7 +72,7 @@ class _Search:
             self.subject.cases.labels[self.rows],
             self.gallery.cases.labels,
             (5, 10),
-            owners=Owners(self.patients, self.gallery.cases.patient_ids),
+            owners=self.owners,
         )
         tables = (np.stack([one[name] for name in _METRICS.values()], axis=1) for one in found)
         return _Measured(pair.contender, pair.match, *tables)
@@ -79,8 +81,8 @@ class _Search:
 def similar_cases(subject: Subject, seed: int = 0) -> Part | None:
     """Measure the cases that each contender finds among the training studies, or in the split where there are none.
 
-    A query's own patient is left out. Of more than 1,200 studies, about 1,200 are asked about, by whole patients.
-    None without labels, or with fewer than ten studies to search.
+    A query's own patient is left out where it is known, else its own study. Of more than 1,200 studies, about 1,200 are
+    asked about, by whole patients. None without labels, or with fewer than ten studies to search.
 
     Returns:
         Figures: {"queries", "searched": {split: count}, "image" and "text" for the queries' side: {"chance": {metric:
@@ -93,7 +95,8 @@ def similar_cases(subject: Subject, seed: int = 0) -> Part | None:
     if len(gallery.cases) < _FEWEST or not (is_labelled(subject.cases) and is_labelled(gallery.cases)):
         return None
     rows = _asked(subject.cases.patient_ids)
-    search = _Search(subject, gallery, rows, np.array(subject.cases.patient_ids)[rows])
+    patients = np.array(subject.cases.patient_ids)[rows]
+    search = _Search(subject, gallery, rows, patients, _owners(patients, gallery, subject))
     figures: dict[str, Any] = {
         "queries": len(rows),
         "searched": {"train" if subject.train else subject.split: len(gallery.cases)},
@@ -102,7 +105,7 @@ def similar_cases(subject: Subject, seed: int = 0) -> Part | None:
     for side in _SIDES:
         placed = [search.measure(pair) for pair in _placed(search, side)]
         figures[side] = _figures([*uninformed, *placed], search, seed)
-    blocks = tuple(_block(subject, side, figures) for side in _SIDES)
+    blocks = tuple(_block(search, side, figures) for side in _SIDES)
     return Part(("similar", subject.split), figures, blocks)
 
 
@@ -114,6 +117,25 @@ def _asked(patients: Sequence[str]) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(numbers, order[:enough]))
 
 
+def _owners(patients: NDArray, gallery: Placed, subject: Subject) -> Owners:
+    """Return whose the queries and the cases are; numbers of the rows of two splits are never the same patient."""
+    if subject.train is None:
+        return Owners(patients, gallery.cases.patient_ids)
+    # no patient has an empty id: a query of an unknown one owns nothing
+    return Owners(np.array(["" if is_row_id(one) else one for one in patients]), gallery.cases.patient_ids)
+
+
+def _left_out(search: _Search) -> str:
+    """Say what of a query's own is left out."""
+    asking, held = ([not is_row_id(one) for one in ids] for ids in (search.patients, search.gallery.cases.patient_ids))
+    if all(asking) and all(held):
+        return "own patient left out"
+    known = any(asking) and any(held)
+    if search.subject.train is None:
+        return "own patient left out where known, else the own study" if known else "own study left out"
+    return "own patient left out where known" if known else "own patient unknown"
+
+
 def _uninformed(search: _Search) -> Iterator[_Pair]:
     """Yield what finds cases without looking at the query, or only at its own report."""
     cases, gallery, rows = search.subject.cases, search.gallery.cases, search.rows
@@ -122,7 +144,9 @@ def _uninformed(search: _Search) -> Iterator[_Pair]:
     yield _Pair(CONSTANT, None, anything, (pattern_of == copies.argmax()).astype(np.float32)[:, None])
     yield _Pair(FREQUENT, None, anything, frequent_vectors(gallery).text)
     terms = TfIdf(gallery.texts, _TERMS)
-    yield _Pair(NEIGHBOUR, None, terms([cases.texts[row] for row in rows]), terms(gallery.texts))
+    held = terms(gallery.texts)
+    if held.shape[1]:
+        yield _Pair(NEIGHBOUR, None, terms([cases.texts[row] for row in rows]), held)
 
 
 def _placed(search: _Search, side: Match) -> Iterator[_Pair]:
@@ -159,19 +183,18 @@ def _figures(measured: Sequence[_Measured], search: _Search, seed: int) -> dict[
     return figures
 
 
-def _block(subject: Subject, side: Match, figures: Mapping[str, Any]) -> Block:
-    found = figures[side]
+def _block(search: _Search, side: Match, figures: Mapping[str, Any]) -> Block:
+    rows = tuple(_rows(search.subject, figures[side]))
     ((where, count),) = figures["searched"].items()
-    note = f"{figures['queries']:,} {side}s ask for similar ones of {count:,} {where} studies, own patient left out"
-    return Block(
-        f"similar cases · {side} query", note, tuple(_METRICS), tuple(_rows(subject, found)), detail=side != "image"
-    )
+    note = f"{figures['queries']:,} {side}s ask for similar ones of {count:,} {where} studies, {_left_out(search)}"
+    return Block(f"similar cases · {side} query", note, tuple(_METRICS), rows, detail=side != "image")
 
 
 def _rows(subject: Subject, found: Mapping[str, Any]) -> Iterator[Row]:
     yield Row(CHANCE, _cells({name: {"value": value} for name, value in found[CHANCE].items()}))
     for key, name in _NAMES.items():
-        yield Row(name, _cells(found[key]))
+        if key in found:
+            yield Row(name, _cells(found[key]))
     for key, name, _ in [*contenders(subject), Contender(GAIN, "gain on start", "reference")]:
         for match, cells in found.get(key, {}).items() if key not in _NAMES else ():
             row = Row(f"{name} · {match}", _cells(cells, signed=key == GAIN))

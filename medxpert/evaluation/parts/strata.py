@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medxpert.cases import Cases
 from medxpert.evaluation.parts.recalls import DIRECTIONS, nested, recalls
 from medxpert.evaluation.subject import Part, Subject
 from medxpert.evaluation.tables.blocks import Block, Row, Shown, percent
 from medxpert.metrics.retrieval import Ranked, select, tabulate
 from medxpert.metrics.statistics import bootstrap
-from medxpert.ontology import MISSING
+from medxpert.ontology import MISSING, NEGATIVE, NO_FINDING, OBSERVATIONS, PATHOLOGIES, POSITIVE
 
 MIN_QUERIES = 20
 _RELEVANCES = ("identity", "deduplicated")
-_COLUMNS = ("queries", "chance", "R@1", "R@10", "R@10 dedup")
+_COLUMNS = ("queries", "chance", "R@1", "R@10")
+_NORMAL = OBSERVATIONS.index(NO_FINDING)
+_DISEASES = [OBSERVATIONS.index(name) for name in PATHOLOGIES]
 
 Groups = dict[str, dict[str, NDArray[np.bool_]]]
 """{group: {stratum: its studies [N]}}."""
@@ -54,14 +57,22 @@ def strata(subject: Subject, ranked: Sequence[Ranked], seed: int = 0) -> Part | 
 
 def _groups(subject: Subject) -> Groups:
     cases = subject.cases
-    labelled, abnormal = (cases.labels != MISSING).any(axis=1), cases.abnormal
-    groups: Groups = {"labels": {"normal": labelled & ~abnormal, "abnormal": abnormal}}
+    groups: Groups = {"labels": _by_labels(cases)}
     for column in ("view", "section", "source"):
         values = np.array([value or "unknown" for value in cases.column(column)])
         groups[column] = {name: values == name for name, _ in Counter(values.tolist()).most_common()}
     if subject.truncated is not None:
         groups["text"] = {"whole": ~subject.truncated, "cut short": subject.truncated}
     return groups
+
+
+def _by_labels(cases: Cases) -> dict[str, NDArray[np.bool_]]:
+    """Tell studies that are known to be normal from those of which only some diseases are denied."""
+    labels, abnormal = cases.labels, cases.abnormal
+    clear = (labels[:, _NORMAL] == POSITIVE) | (labels[:, _DISEASES] == NEGATIVE).all(axis=1)
+    normal = clear & ~abnormal
+    labelled = (labels != MISSING).any(axis=1)
+    return {"normal": normal, "abnormal": abnormal, "other": labelled & ~abnormal & ~normal}
 
 
 def _worth_telling(groups: Groups) -> tuple[Groups, list[str]]:
@@ -99,14 +110,19 @@ def _block(figures: Mapping[str, Any], direction: str, left_out: Sequence[str], 
         for group, members in figures.items()
         for name, measured in members.items()
     ]
-    note = f"each stratum's queries against all {pool:,} studies: only the own one; chance and dedup are R@10"
+    note = f"each stratum's queries against all {pool:,} studies: only the own one; chance is R@10"
+    if "labels" in figures:
+        note += "; normal: No Finding, or every pathology denied; other: neither normal nor abnormal"
     if left_out:
         note += f"; left out (under {MIN_QUERIES} queries, or alone in the group): {', '.join(left_out)}"
     return Block(f"{DIRECTIONS[direction]} · strata", note, _COLUMNS, tuple(rows))
 
 
 def _cells(measured: Mapping[str, Any], direction: str) -> tuple[Shown, ...]:
-    identity, deduplicated = (measured[direction][relevance] for relevance in _RELEVANCES)
-    chance = {"value": measured["chance"][direction]["identity"]["recall@10"]}
-    shown = (identity["recall@1"], identity["recall@10"], deduplicated["recall@10"])
-    return (Shown(f"{measured['queries']:,}"), percent(chance), *(percent(cell, decimals=0) for cell in shown))
+    found, chance = (cells[direction]["identity"] for cells in (measured, measured["chance"]))
+    shown = (found["recall@1"], found["recall@10"])
+    return (
+        Shown(f"{measured['queries']:,}"),
+        percent({"value": chance["recall@10"]}),
+        *(percent(cell, decimals=0) for cell in shown),
+    )

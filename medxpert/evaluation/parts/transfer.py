@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,11 +14,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from medxpert.cases import Cases
+from medxpert.data.columns import Columns
 from medxpert.data.csv import read
 from medxpert.data.store import Store, default_cache, open_store
+from medxpert.data.tables import rows as table_rows
 from medxpert.evaluation.baselines import thumbnail_components
 from medxpert.evaluation.parts.classification import area_blocks, measure_areas
-from medxpert.evaluation.parts.probe import FOLDS, out_of_fold
+from medxpert.evaluation.parts.leaks import alarms, compare_cases
+from medxpert.evaluation.parts.probe import FOLDS, PIXELS, out_of_fold
 from medxpert.evaluation.parts.reference import reference_labels
 from medxpert.evaluation.parts.zero_shot import prompt_scores
 from medxpert.evaluation.subject import ADAPTED, PIXEL, Part
@@ -45,8 +50,10 @@ def transfer(run: Run, manifest: str, seed: int = 0) -> Part:
         seed: of the folds and of the bootstrap draws.
 
     Returns:
-        Figures: {"studies", "patients", "rejected": [{"where", "reason"}], "zero_shot" and "probe": as `measure_areas`
-        returns them}. What could not be used is counted in every table and listed in one of its own.
+        Figures: {"studies", "patients": None where the manifest has none, "rejected": [{"line", "reason"}], "leaks":
+        as `compare_cases` returns them, None without training studies, "zero_shot" and "probe": as `measure_areas`
+        returns them}. What could not be used is counted in every table and listed in one of its own, by the line of
+        the manifest and without any name, because a run's files travel further than its data.
 
     Raises:
         ConfigError: there is no such manifest, or it has no labels.
@@ -55,18 +62,19 @@ def transfer(run: Run, manifest: str, seed: int = 0) -> Part:
     encoder, pairs = open_encoder(run.model), _prompts(run)
     reader = partial(_every_split, manifest)
     store = open_store(reader, _PLACE, encoder.image_side, "longest", "frontal_first", default_cache())
-    image, labels, patients = _encoded(encoder, store), reference_labels(store.cases), store.cases.patient_ids
-    features = {PIXEL: thumbnail_components(store.cases), ADAPTED: image}
+    cases, name = store.cases, Path(manifest).name.split(".")[0]
+    image, labels, patients = _encoded(encoder, store), reference_labels(cases), cases.patient_ids
+    features = {PIXEL: thumbnail_components(cases), ADAPTED: image}
     scores = {name: out_of_fold(rows, labels, patients, seed) for name, rows in features.items()}
     figures = {
         "studies": len(store),
-        "patients": len(set(patients)),
-        "rejected": [{"where": item.where, "reason": item.reason} for item in store.rejected],
+        "patients": None if patients == cases.study_ids else len(set(patients)),
+        "rejected": list(_rejected(Path(manifest), store.rejected)),
+        "leaks": _leaks(run, cases, name),
         "zero_shot": measure_areas({ADAPTED: prompt_scores(image, pairs)}, labels, patients, seed=seed),
         "probe": measure_areas(scores, labels, patients, (PIXEL, ADAPTED), seed),
     }
-    name = Path(manifest).name.split(".")[0]
-    return Part((_PLACE, name), figures, tuple(_blocks(figures, name)))
+    return Part((_PLACE, name), figures, tuple(_blocks(figures, name)), store.policy)
 
 
 def _every_split(manifest: str, _: str) -> Iterator[Study | Rejected]:
@@ -87,10 +95,41 @@ def _encoded(encoder: NumpyEncoder, store: Store) -> NDArray[np.float32]:
     return np.concatenate([encoder.encode_images(store.pixels[part]) for part in steps])
 
 
+def _leaks(run: Run, cases: Cases, name: str) -> dict[str, Any] | None:
+    if "train" not in run.splits():
+        return None
+    return compare_cases(run.embeddings("train").cases, cases, name).figures
+
+
+def _rejected(manifest: Path, items: Sequence[Rejected]) -> Iterator[dict[str, Any]]:
+    """Yield the line of the manifest, None where it cannot be told, and the reason without a path or a study."""
+    lines = _lines(manifest)
+    for item in items:
+        numbered = re.fullmatch(rf"{re.escape(manifest.name)}:(\d+)", item.where)
+        if numbered:
+            yield {"line": int(numbered[1]), "reason": re.sub(r"^study .+: ", "", item.reason)}
+            continue
+        path, _, reason = item.reason.partition(": ")
+        known = path in lines
+        yield {"line": lines.get(path), "reason": reason if known else "image cannot be used"}
+
+
+def _lines(manifest: Path) -> dict[str, int]:
+    """Return on which line of a manifest each image stands."""
+    header, *table = table_rows(manifest, _PLACE)
+    columns = Columns.of(header.cells, manifest)
+    whole = (row for row in table if len(row.cells) == len(columns.header))
+    return {str(manifest.parent / columns.cell(row, "image")): row.line for row in whole}
+
+
 def _blocks(figures: Mapping[str, Any], name: str) -> Iterator[Block]:
     rejected = figures["rejected"]
-    counted = f"{figures['studies']:,} studies of {figures['patients']:,} patients, {len(rejected):,} rows unusable"
-    folds = f"{FOLDS} folds by patient; {counted}"
+    known = figures["patients"] is not None
+    studies = f"{figures['studies']:,} studies" + (f" of {figures['patients']:,} patients" if known else "")
+    unknown = [] if known else ["patients unknown: folds and intervals by study"]
+    warned = alarms(figures["leaks"]) if figures["leaks"] else ["training studies unknown: no leak looked for"]
+    counted = "; ".join([*warned, f"{studies}, {len(rejected):,} rows unusable", *unknown])
+    folds = f"{FOLDS} folds by {'patient' if known else 'study'}; {PIXELS}; {counted}"
     for part, title, note, contenders in (
         ("zero_shot", "zero-shot", counted, (ADAPTED,)),
         ("probe", "probe", folds, (PIXEL, ADAPTED)),
@@ -99,6 +138,10 @@ def _blocks(figures: Mapping[str, Any], name: str) -> Iterator[Block]:
         for block in area_blocks(figures[part], f"{name}, {title}", headings, ADAPTED):
             yield block._replace(note=f"{note}; {block.note}")
     if rejected:
-        rows = tuple(Row(item["where"], (Shown(item["reason"]),)) for item in rejected[:_LISTED])
+        rows = tuple(Row(_place(item["line"]), (Shown(item["reason"]),)) for item in rejected[:_LISTED])
         note = f"{len(rejected):,} rows" + (f", the first {_LISTED}" if len(rejected) > _LISTED else "")
         yield Block(f"{name}, unusable", note, ("reason",), rows)
+
+
+def _place(line: int | None) -> str:
+    return "line unknown" if line is None else f"line {line:,}"

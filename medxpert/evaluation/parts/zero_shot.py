@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from medxpert.data.zero_shot import prompts
 from medxpert.evaluation.parts.classification import area_blocks, measure_areas
 from medxpert.evaluation.parts.reference import reference_labels
-from medxpert.evaluation.subject import PIXEL, Part, Subject
+from medxpert.evaluation.subject import GIVEN, PIXEL, Part, Subject
 from medxpert.ontology import MISSING
+from medxpert.text import normalise
 
 
 def zero_shot(subject: Subject, seed: int = 0) -> Part | None:
@@ -27,8 +29,21 @@ def zero_shot(subject: Subject, seed: int = 0) -> Part | None:
     scores = {name: prompt_scores(subject.vectors[name].image, subject.prompts[name]) for name in contenders}
     compared = (subject.starting, subject.main) if subject.starting in contenders else None
     figures = measure_areas(scores, labels, subject.cases.patient_ids, compared, seed)
-    blocks = area_blocks(figures, "zero-shot", {name: name for name in contenders}, subject.main)
+    figures["prompts"] = seen = _seen_prompts(subject)
+    told = (
+        f"{seen['seen']} of {seen['sentences']} prompts stand in training reports" if seen["seen"] is not None else ""
+    )
+    blocks = area_blocks(figures, "zero-shot", {name: name for name in contenders}, subject.main, told)
     return Part(("zero_shot", subject.split), figures, tuple(blocks))
+
+
+def _seen_prompts(subject: Subject) -> dict[str, int | None]:
+    """Count our prompts, and those that stand word for word in a training report; null where that is unknown."""
+    sentences = {normalise(sentence) for pair in prompts() for side in pair for sentence in side}
+    if subject.train is None or subject.main == GIVEN or not subject.train.cases.is_reports:
+        return {"sentences": len(sentences), "seen": None}
+    read = " ".join({normalise(text) for text in subject.train.cases.texts})
+    return {"sentences": len(sentences), "seen": sum(sentence in read for sentence in sentences)}
 
 
 def prompt_scores(image: NDArray[np.floating], prompts: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -40,7 +40,7 @@ def _recall_panel(axes: Axes, result: SplitResult, direction: str) -> None:
         if ranks:
             _curve(axes, result, name, cutoffs, ranks)
     axes.plot(cutoffs, 100 * cutoffs / pool, color=GREY, linestyle=":", label="chance")
-    axes.set(xscale="log", xlim=(1, cutoffs[-1]), ylim=(0, 101), xlabel="K")
+    axes.set(xscale="log", xlim=(1, max(2, cutoffs[-1])), ylim=(0, 101), xlabel="K")
     ticks = [cutoff for cutoff in (1, 2, 5, 10, 20, 50, 100) if cutoff <= pool]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from medxpert.evaluation.parts.recalls import DIRECTIONS
 from medxpert.evaluation.protocols.classes import Balanced, accuracy, balanced, precisions
 from medxpert.evaluation.protocols.protocol import Protocol, deviations, viewed
-from medxpert.evaluation.subject import Part, Subject
+from medxpert.evaluation.subject import GIVEN, Part, Subject
 from medxpert.evaluation.tables.blocks import Block, Row, percent
 from medxpert.evaluation.tables.contenders import contenders
 from medxpert.metrics.ranking import Ranks, hits
@@ -59,10 +59,11 @@ def apply(
         same arrangement, beside "stated", "source" and "remarks".
 
     Raises:
+        ConfigError: no cutoff of the protocol is within the pool.
         DataError: the split lacks what the protocol needs (labels, frontal views, reports, studies of a class), or an
             embedding is not finite.
     """
-    remarks = deviations(subject.cases, protocol)
+    remarks = deviations(subject.cases, protocol, elsewhere=subject.main == GIVEN)
     by_class = protocol.positives == "class"
     measured = _by_class(subject, protocol) if by_class else _by_report(subject, protocol, ranked or {})
     patients = np.array(subject.cases.patient_ids)[measured.rows]
@@ -98,7 +99,7 @@ def _by_report(subject: Subject, protocol: Protocol, ranked: Mapping[str, Sequen
 
 
 def _recalls(ranked: Ranked, protocol: Protocol) -> _Scores:
-    within = [cutoff for cutoff in protocol.cutoffs if cutoff <= ranked.ranks.pool]
+    within = protocol.within(ranked.ranks.pool)
 
     def recalls(ranks: Ranks) -> dict[str, NDArray[np.float64]]:
         return {f"recall@{k}": hit for k, hit in zip(within, hits(ranks, within).T, strict=True)}

@@ -78,11 +78,15 @@ class Precisions(NamedTuple):
 def precisions(
     queries: NDArray[np.floating], gallery: NDArray[np.floating], classes: NDArray[np.int64], protocol: Protocol
 ) -> Precisions:
-    """Return the share of the best K gallery rows [n, D] that are of the class [n] of each query [n, D]."""
+    """Return the share of the best K gallery rows [n, D] that are of the class [n] of each query [n, D].
+
+    Raises:
+        ConfigError: no K of the protocol is within n.
+    """
     labels = np.full((len(classes), len(OBSERVATIONS)), 0, np.int8)
     labels[np.arange(len(classes)), classes] = POSITIVE
     found = label_retrieval(queries, gallery, labels, labels, protocol.cutoffs)
-    keys = {f"precision@{k}": f"label_precision@{k}" for k in protocol.cutoffs if k <= len(classes)}
+    keys = {f"precision@{k}": f"label_precision@{k}" for k in protocol.within(len(classes))}
     return Precisions(
         {name: found.values[key] for name, key in keys.items()},
         {name: found.chance[key] for name, key in keys.items()},

@@ -43,6 +43,7 @@ class Protocol:
         name: of the protocol, as tables show it.
         source: paper and code that define it.
         stated: what the source states on each of `STATEMENTS`, in words, "not stated" where it is silent.
+        here: what every evaluation here does otherwise, in words.
         positives: a relevance of `metrics.retrieval`, or "class": texts of the query's class.
         directions: what is measured.
         cutoffs: K of recall@K, of precision@K for classes.
@@ -73,6 +74,7 @@ class Protocol:
     alone_among: Literal["observations", "classes"] = "observations"
     uncertain: Literal["excluded", "negative"] = "excluded"
     standardised: bool = False
+    here: str = ""
 
     def __post_init__(self) -> None:
         for key, expected, found in self._faults():
@@ -96,8 +98,23 @@ class Protocol:
         return len(set(self.classes)) > 1 if self.positives == "class" else not self.classes
 
     def statement(self) -> str:
-        """Say in one line how the source measures."""
-        return f"{self.source}. " + "; ".join(f"{key}: {self.stated[key]}" for key in STATEMENTS) + "."
+        """Say in one line how the source measures, and what is done otherwise here."""
+        stated = "; ".join(f"{key}: {self.stated[key]}" for key in STATEMENTS)
+        return f"{self.source}. {stated}." + (f" Here: {self.here}." if self.here else "")
+
+    def within(self, pool: int) -> list[int]:
+        """Return the cutoffs that a pool allows.
+
+        Raises:
+            ConfigError: it allows none.
+        """
+        fitting = [cutoff for cutoff in self.cutoffs if cutoff <= pool]
+        if not fitting:
+            raise ConfigError(
+                f"protocol.cutoffs: expected a number up to the pool of {pool:,}, found {list(self.cutoffs)}; "
+                "change protocol.cutoffs= or evaluate a larger split"
+            )
+        return fitting
 
 
 def viewed(cases: Cases, protocol: Protocol) -> NDArray[np.int64]:
@@ -117,8 +134,13 @@ def viewed(cases: Cases, protocol: Protocol) -> NDArray[np.int64]:
     return rows
 
 
-def deviations(cases: Cases, protocol: Protocol) -> list[str]:
-    """Say where the texts of the split are not those that the source embeds.
+def deviations(cases: Cases, protocol: Protocol, elsewhere: bool = False) -> list[str]:
+    """Say which image stands for a study, and where the texts of the split are not those that the source embeds.
+
+    Args:
+        cases: of the split.
+        protocol: what the source does.
+        elsewhere: whether the embeddings were made elsewhere, of images that nobody here knows.
 
     Raises:
         DataError: the protocol pairs reports with their studies and all texts are prompts written from labels.
@@ -130,7 +152,15 @@ def deviations(cases: Cases, protocol: Protocol) -> list[str]:
             "labels; evaluate a split with reports, or leave protocol= away"
         )
     others = {name: count for name, count in sections.items() if name not in _EMBEDDED[protocol.section]}
-    if not others:
-        return []
-    counted = ", ".join(f"{name} of {count:,} studies" for name, count in sections.most_common())
-    return [f"Deviation: embedded are {counted}."]
+    remarks = ["Which image stands for a study is not known." if elsewhere else _images(cases)]
+    if others:
+        counted = ", ".join(f"{name} of {count:,} studies" for name, count in sections.most_common())
+        remarks.append(f"Deviation: embedded are {counted}.")
+    return remarks
+
+
+def _images(cases: Cases) -> str:
+    images = sum(cases.column("images"))
+    if images == len(cases):
+        return "A study is one image, a frontal one where it has any."
+    return f"A study is the mean of its images, {images:,} of {len(cases):,} studies."

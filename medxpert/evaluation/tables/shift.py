@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import hypot
 
-from medxpert.evaluation.tables.blocks import Block, Cell, Row, Shown, percent
+from medxpert.evaluation.tables.blocks import Block, Row, Shown, percent
+from medxpert.metrics.independent import difference
 
 
 def beside(blocks: Sequence[Block], shifted: Sequence[Block], main: str) -> tuple[Block, ...]:
@@ -25,16 +25,6 @@ def beside(blocks: Sequence[Block], shifted: Sequence[Block], main: str) -> tupl
     return tuple(result)
 
 
-def difference(first: Cell, second: Cell) -> Cell:
-    """Subtract independent estimates, the interval recovered from theirs (Zou & Donner, Stat Med 2008)."""
-    value = first["value"] - second["value"]
-    if "low" not in first or "low" not in second:
-        return {"value": value}
-    below = hypot(first["value"] - first["low"], second["high"] - second["value"])
-    above = hypot(first["high"] - first["value"], second["value"] - second["low"])
-    return {"value": value, "low": value - below, "high": value + above}
-
-
 def _by_row(block: Block, shifted: Block) -> Iterator[Block]:
     """Append two rows to each main row: the same on the shifted split, and the drop."""
     others = {row.name: row for row in shifted.rows if row.kind == "main"}
@@ -45,7 +35,7 @@ def _by_row(block: Block, shifted: Block) -> Iterator[Block]:
             other = others[row.name]
             drops = tuple(_drop(*cells) for cells in zip(row.cells, other.cells, strict=True))
             rows += [Row(f"{row.name}, shifted", other.cells), Row("drop", drops, "gain")]
-    yield block._replace(rows=tuple(rows))
+    yield block._replace(note=_notes(block, shifted), rows=tuple(rows))
 
 
 def _by_column(block: Block, shifted: Block, main: str) -> Iterator[Block]:
@@ -59,10 +49,19 @@ def _by_column(block: Block, shifted: Block, main: str) -> Iterator[Block]:
         if row.cells[place].cell and row.name in others and others[row.name].cell
     )
     if rows:
-        yield Block(f"{block.title} · shifted", block.note, (main, "shifted", "drop"), rows, block.detail)
+        yield Block(f"{block.title} · shifted", _notes(block, shifted), (main, "shifted", "drop"), rows, block.detail)
+
+
+def _notes(block: Block, shifted: Block) -> str:
+    return block.note if block.note == shifted.note else f"{block.note}; shifted: {shifted.note}"
 
 
 def _drop(plain: Shown, shifted: Shown) -> Shown:
+    """Show the difference as its terms are shown: in percent with its interval, else with as many decimals."""
     if plain.cell is None or shifted.cell is None:
         return Shown("")
-    return percent(difference(plain.cell, shifted.cell))
+    drop = difference(plain.cell, shifted.cell)
+    if plain.value == percent(plain.cell).value:
+        return percent(drop)
+    decimals = len(plain.value.partition(".")[2])
+    return Shown(f"{drop['value']:.{decimals}f}", cell=drop)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from medxpert.evaluation.parts.recalls import DIRECTIONS, RECALLS
 from medxpert.evaluation.result import SplitResult, abnormal_scope
 from medxpert.evaluation.subject import ORACLE, PIXEL
 from medxpert.evaluation.tables.blocks import DASH, Block, Cell, Row, Shown, Tables, percent
 from medxpert.evaluation.tables.contenders import contenders
 
 _FEW_STUDIES = 1000
-_RECALLS = {"R@1": "recall@1", "R@5": "recall@5", "R@10": "recall@10"}
 _LIKENESS = {"P@5": "label_precision@5", "P@10": "label_precision@10", "nDCG@10": "ndcg@10"}
 _MEANINGS = {
     "identity": "only the study's own",
     "same_text": "any with the same text",
     "deduplicated": "each distinct text once",
 }
-_ARROWS = {"image_to_text": "image → text", "text_to_image": "text → image"}
 
 
 def tables(result: SplitResult) -> Tables:
@@ -37,8 +36,9 @@ def _notes(result: SplitResult) -> list[str]:
     sections = ", ".join(f"{count:,} {section}" for section, count in facts["sections"].items())
     single = facts["images"] == facts["studies"]
     images = "one image a study, frontal first" if single else f"{facts['images']:,} images, averaged by study"
+    patients = "unknown" if facts["patients"] is None else f"{facts['patients']:,}"
     lines = [
-        f"{facts['studies']:,} studies of {facts['patients']:,} patients, {facts['unique_texts']:,} distinct texts "
+        f"{facts['studies']:,} studies of {patients} patients, {facts['unique_texts']:,} distinct texts "
         f"({sections}); {images}: {counted}.",
         f"Values in percent (MedR is a rank, MRR a fraction). Intervals: {facts['intervals']}.",
     ]
@@ -55,7 +55,17 @@ def _notes(result: SplitResult) -> list[str]:
             f"{len(result.cases):,} studies show large effects only: read the intervals, not the values. A claim needs "
             "thousands of studies and several seeds."
         )
-    return lines + _oracle_note(result)
+    return lines + _training_notes(result) + _oracle_note(result)
+
+
+def _training_notes(result: SplitResult) -> list[str]:
+    if result.split == "train":
+        return ["These studies were trained on: their figures say how well they were learnt by heart."]
+    if result.subject.train is None:
+        return [
+            "No training studies: no pixel baseline, no check for leaks; similar cases are those of the split itself."
+        ]
+    return []
 
 
 def _oracle_note(result: SplitResult) -> list[str]:
@@ -63,7 +73,7 @@ def _oracle_note(result: SplitResult) -> list[str]:
     if not result.figures(ORACLE, scope):
         return []
     cells = result.figures(ORACLE, scope)["image_to_text"]["identity"]
-    shares = ", ".join(f"{name} {100 * cells[key]['value']:.1f}" for name, key in _RECALLS.items() if key in cells)
+    shares = ", ".join(f"{name} {100 * cells[key]['value']:.1f}" for name, key in RECALLS.items() if key in cells)
     return [f"The oracle knows what every image shows; abnormal image → text, identity: {shares}."]
 
 
@@ -71,16 +81,16 @@ def _retrieval_blocks(result: SplitResult) -> Iterator[Block]:
     for scope in result.scopes:
         relevances = tuple(_MEANINGS) if scope == result.split else ("identity",)
         for relevance in relevances:
-            yield from (_retrieval_block(result, scope, direction, relevance) for direction in _ARROWS)
+            yield from (_retrieval_block(result, scope, direction, relevance) for direction in DIRECTIONS)
     for scope in result.scopes:
-        if "label" in result.figures(result.main, scope)["image_to_text"]:
+        if _LIKENESS["P@5"] in result.figures(result.main, scope)["image_to_text"].get("label", {}):
             yield _label_block(result, scope)
 
 
 def _retrieval_block(result: SplitResult, scope: str, direction: str, relevance: str) -> Block:
     note = _note(result, scope, direction, relevance, _MEANINGS[relevance])
     rows = tuple(_retrieval_rows(result, scope, direction, relevance))
-    return Block(f"{_ARROWS[direction]} · {relevance}", note, (*_RECALLS, "MedR", "MRR"), rows)
+    return Block(f"{DIRECTIONS[direction]} · {relevance}", note, (*RECALLS, "MedR", "MRR"), rows)
 
 
 def _note(result: SplitResult, scope: str, direction: str, relevance: str, meaning: str) -> str:
@@ -94,17 +104,12 @@ def _label_block(result: SplitResult, scope: str) -> Block:
     """Show how far the reports that come back say what the query's own report says."""
     chances = result.figures(result.main, scope)["chance"]["image_to_text"]["label"]
     chance = {name: {"value": value} for name, value in chances.items()}
-    stages = {name: result.figures(name, scope)["image_to_text"]["label"] for name in result.subject.stages}
-    rows = tuple(
-        Row(
-            name,
-            tuple(percent(cells.get(key)) for key in _LIKENESS.values()),
-            "main" if name == result.main else "reference",
-        )
-        for name, cells in ({"chance": chance} | stages).items()
-    )
-    note = _note(result, scope, "image_to_text", "identity", "shared observations")
-    return Block("image → text · label", note, tuple(_LIKENESS), rows)
+    rows = [Row("chance", tuple(percent(chance.get(key)) for key in _LIKENESS.values()))]
+    for key, name, kind in contenders(result.subject):
+        cells = result.figures(key, scope)["image_to_text"]["label"]
+        rows.append(Row(name, tuple(percent(cells.get(metric)) for metric in _LIKENESS.values()), kind))
+    note = _note(result, scope, "image_to_text", "identity", "shared observations, the query's own report included")
+    return Block("image → text · label", note, tuple(_LIKENESS), tuple(rows))
 
 
 def _retrieval_rows(result: SplitResult, scope: str, direction: str, relevance: str) -> Iterator[Row]:
@@ -121,7 +126,7 @@ def _retrieval_rows(result: SplitResult, scope: str, direction: str, relevance: 
 
 
 def _retrieval_cells(shares: Mapping[str, Cell], ranks: Mapping[str, Cell], signed: bool = False) -> tuple[Shown, ...]:
-    recalls = (percent(shares.get(metric), signed) for metric in _RECALLS.values())
+    recalls = (percent(shares.get(metric), signed) for metric in RECALLS.values())
     median = Shown(f"{ranks['median_rank']['value']:,.0f}") if "median_rank" in ranks else Shown(DASH)
     reciprocal = shares["mrr"]["value"]
-    return (*recalls, median, Shown(f"{reciprocal:+.3f}" if signed else f"{reciprocal:.3f}"))
+    return (*recalls, median, Shown(f"{reciprocal:+.3f}" if signed else f"{reciprocal:.3f}", "", shares["mrr"]))

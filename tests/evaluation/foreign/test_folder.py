@@ -5,8 +5,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from medxpert.cases import SCHEMA
 from medxpert.errors import ConfigError, DataError
 from medxpert.evaluation.foreign.folder import open_embeddings
+from medxpert.evaluation.parts.leaks import leaks
 from medxpert.evaluation.split import evaluate_split
 from medxpert.folders import seal
 from medxpert.ontology import MISSING, OBSERVATIONS
@@ -18,6 +20,13 @@ COUNT, WIDTH = len(TEXTS), 6
 def rows(seed=0, count=COUNT, width=WIDTH, dtype=np.float32):
     drawn = np.random.default_rng(seed).standard_normal((count, width))
     return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(dtype)
+
+
+def whole_table(**changes):
+    """Return somebody's parquet with every column that ours has."""
+    filled = {name: ["x"] * COUNT for name in SCHEMA.names}
+    known = {"text": TEXTS, "labels": [[0] * 14] * COUNT, "images": [1] * COUNT, "thumbnail": [b"x"] * COUNT}
+    return filled | known | {"policy": ["open"] * COUNT, "truth": [None] * COUNT} | changes
 
 
 @pytest.fixture
@@ -126,6 +135,14 @@ def pickled():
         ({"csv": "text,view\na,PA\nb\nc,PA\nd,PA"}, "cases.csv:3: expected 2 cells, found 1"),
         ({"csv": "text,Edema\na,1\nb,2\nc,\nd,"}, "cases.csv:3: Edema: expected 1, 0, -1 or nothing, found '2'"),
         ({"csv": "text,truncated\na,1\nb,maybe\nc,0\nd,0"}, "cases.csv:3: truncated: expected true or false"),
+        (
+            {"csv": "text,policy\na,open\nb,public\nc,\nd,"},
+            "cases.csv:3: policy: expected open, credentialed, private or nothing, found 'public'",
+        ),
+        ({"parquet": whole_table(labels=[[0] * 13] * 4)}, "labels of row 0: expected 14 values .*found"),
+        ({"parquet": whole_table(labels=[[0] * 14, [5] + [0] * 13] * 2)}, "labels of row 1: expected 14 .*found .5"),
+        ({"parquet": whole_table(labels=[[[0]] * 14] * 4)}, "labels of row 0: expected 14 values .*found"),
+        ({"parquet": whole_table(policy=["public"] * 4)}, "policy: expected open, credentialed, private .*'public'"),
         ({"csv": "text\n___\n_\n-\n..."}, "expected texts, found 4 rows without a word"),
         ({"csv": "text\n\xe9".encode("latin-1")}, "expected UTF-8"),
         ({"parquet": {"text": TEXTS, "labels": [[1, 2]] * 4}}, "labels of row 0: expected 14 values"),
@@ -165,10 +182,72 @@ def test_damaged_run_is_refused(make):
         opened(folder)
 
 
-def test_a_manifest_that_is_not_ours_says_nothing(make):
-    folder = make()
-    (folder / "manifest.json").write_text('{"model": "theirs"}')
-    opened(folder)
+@pytest.mark.parametrize("manifest", [None, '{"model": "theirs"}', "[1]", "3", '{"files": {}}'])
+def test_a_list_that_no_manifest_vouches_for_is_checked(make, manifest):
+    changes = {"patient_id": [None, "p", "p", "q"], "images": [None, 2, 1, 1], "labels": [None, *[[0] * 14] * 3]}
+    folder = make(parquet=whole_table(**changes))
+    if manifest:
+        (folder / "manifest.json").write_text(manifest)
+    subject, remarks = opened(folder)
+    assert subject.cases.patient_ids == ["row 0", "p", "p", "q"]
+    assert subject.cases.column("images") == [1, 2, 1, 1]
+    assert subject.cases.thumbnail(0) == b""
+    told = "\n".join(remarks)
+    assert "no patient id for 1 of 4 rows" in told
+    assert "images: no count in 1 of 4 rows: taken as 1" in told
+    assert "no labels for 1 of 4 rows" in told
+    assert "thumbnails not used: no manifest vouches for them" in told
+
+
+def test_text_that_is_no_utf8_in_a_parquet(make):
+    bad = pa.Array.from_buffers(
+        pa.string(), 4, [None, pa.py_buffer(np.arange(5, dtype=np.int32)), pa.py_buffer(b"\xff" * 4)]
+    )
+    with pytest.raises(DataError, match=r"cases.parquet: cannot be read .*write it again") as error:
+        opened(make(parquet={"text": bad}))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "ids"),
+    [
+        (["100", "7", "7", "008"], ["100", "7", "7", "008"]),
+        (["100.0", "7.0", "", "8.0"], ["100", "7", "row 2", "8"]),
+        (["100.0", "7.5", "7.0", "8"], ["100.0", "7.5", "7.0", "8"]),
+        (["nan", "NA", "None", "p1.0"], ["row 0", "row 1", "row 2", "p1.0"]),
+    ],
+)
+def test_ids_of_a_csv(make, written, ids):
+    lines = [f"{text},{one}" for text, one in zip(TEXTS, written, strict=True)]
+    cases = opened(make(csv="\n".join(["text,patient_id", *lines]))).subject.cases
+    assert cases.patient_ids == ids
+
+
+def test_ids_of_a_parquet_of_floats_are_those_of_a_csv(make):
+    given = [100.0, 100.0, float("nan"), 2e16]
+    theirs = make(parquet={"text": TEXTS, "patient_id": given, "study_id": given, "policy": [float("nan")] * 4})
+    known = make("known", csv="\n".join(["text,patient_id", *(f"{text},100" for text in TEXTS)]))
+    subject, remarks = opened(theirs, train=known)
+    assert subject.cases.patient_ids == ["100", "100", "row 2", "20000000000000000"]
+    assert subject.cases.study_ids == subject.cases.patient_ids
+    assert subject.cases.column("policy") == ["private"] * 4
+    assert (
+        "cases.parquet: no patient id for 1 of 4 rows: intervals draw rows instead, and may be too narrow." in remarks
+    )
+    assert leaks(subject).figures["patients"]["shared"] == 1
+
+
+def test_absent_hashes(make):
+    lines = [f"{text},{one}" for text, one in zip(TEXTS, ["NA", "nan", "None", "h"], strict=True)]
+    cases = opened(make(csv="\n".join(["text,image_hash", *lines]))).subject.cases
+    assert cases.column("image_hash") == [None, None, None, "h"]
+
+
+def test_labels_of_no_use_are_named_once(make):
+    lines = ["text,labels", "Small left effusion.,Gout", "b,", "No edema.,", "d,"]
+    remarks = [one for one in opened(make(csv="\n".join(lines))).remarks if "labels" in one]
+    assert len(remarks) == 1
+    assert remarks[0].startswith("labels: none of the 14 observations given (not used: Gout); read from the texts")
 
 
 def test_columns_of_a_list_with_bom_and_semicolons(make):
@@ -193,7 +272,8 @@ def test_columns_of_a_list_with_bom_and_semicolons(make):
     assert len(subject.vectors["model"].image) == 3
     told = "\n".join(remarks)
     assert "1 of 4 studies have no text and are left out (first: row 3)" in told
-    assert "1 rows repeat one (such as s1)" in told
+    assert "1 rows repeat one; each row" in told
+    assert "s1" not in told
     assert "no patient id for 1 of 4 rows" in told
     assert "labels read: Effusion as Pleural Effusion." in told
     assert "labels outside the 14 observations, not used: Emphysema" in told
@@ -242,6 +322,16 @@ def test_a_split_of_a_run_opens_too(make_run):
     assert subject.cases.abnormal.any()
     assert subject.train.vectors["model"].image.shape == run.embeddings("train").image.shape
     assert sum("labels: none given" in remark for remark in remarks) == 2
+
+
+def test_a_split_of_a_run_without_its_manifest_opens_as_anyone_s(make_run):
+    run = make_run()
+    known = run.embeddings("test").cases
+    (run.path / "embeddings" / "test" / "manifest.json").unlink()
+    cases = opened(run.path / "embeddings" / "test").subject.cases
+    for name in ("study_id", "patient_id", "text", "section", "view", "source", "policy", "image_hash", "images"):
+        assert cases.column(name) == known.column(name)
+    np.testing.assert_array_equal(cases.labels, known.labels)
 
 
 def test_training_folder_of_another_model(make):

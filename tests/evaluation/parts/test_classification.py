@@ -61,7 +61,7 @@ def test_too_few_are_counted_but_not_measured(labels, scores):
     block = next(area_blocks(figures, "zero-shot", {"before": "before", "after": "after"}, "after"))
     row = next(row for row in block.rows if row.name == "Lung Lesion")
     assert [cell.value for cell in row.cells[:2]] == ["19/181", "too few"]
-    assert block.rows[-1].name == "mean"
+    assert block.rows[-1].name == "mean of 12"
     assert block.rows[-1].kind == "main"
 
 

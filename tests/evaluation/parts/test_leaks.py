@@ -24,7 +24,12 @@ TRAIN = cases(
 )
 
 
-def test_what_is_shared_is_counted_and_named():
+def relicensed(known, policy):
+    columns = {name: known.column(name) for name in ("text", "study_id", "patient_id", "image_hash", "labels")}
+    return Cases.of(columns | {"policy": [policy] * len(known)}, known.path)
+
+
+def test_what_is_shared_is_counted_and_named_where_all_is_open():
     test = cases(
         ["clear. ", "clear.", "Other.", "edema."],
         labels=[0, 0, 1, 1],
@@ -32,7 +37,7 @@ def test_what_is_shared_is_counted_and_named():
         study_id=["s7", "s8", "s9", "s1"],
         image_hash=["h9", "h8", None, "h7"],
     )
-    part = compare_cases(TRAIN, test, "test")
+    part = compare_cases(relicensed(TRAIN, "open"), relicensed(test, "open"), "test")
     assert part.place == ("leaks", "test")
     assert part.figures == {
         "patients": {"checked": True, "shared": 2, "of": 3, "first": ["p2", "p3"]},
@@ -41,10 +46,26 @@ def test_what_is_shared_is_counted_and_named():
         "texts": {"value": 0.75, "abnormal": 0.5},
     }
     loud = alarms(part.figures)
-    assert loud[0].startswith("LEAK: 2 of 3 patients of the split were trained on (p2, p3, ...)")
+    assert loud[0] == "LEAK: 2 of 3 patients of the split were trained on: its figures are too high."
     assert len(loud) == 2
+    assert [row.cells[2].value for row in part.blocks[0].rows[:3]] == ["p2, p3", "s1", "none"]
     assert part.blocks[0].note == " ".join(loud)
     assert [row.kind for row in part.blocks[0].rows[:3]] == ["main", "main", "reference"]
+
+
+@pytest.mark.parametrize("policies", [("open", "private"), ("credentialed", "open"), ("private", "private")])
+def test_nobody_is_named_unless_all_is_open(policies):
+    train, test = (relicensed(TRAIN, policy) for policy in policies)
+    part = compare_cases(train, test, "test")
+    assert part.figures["patients"] == {"checked": True, "shared": 3, "of": 3, "first": []}
+    assert part.blocks[0].rows[0].cells[2].value == "not open: unnamed"
+    assert not any(name in repr(part) for name in ("p1", "p2", "p3", "s1", "h1"))
+
+
+def test_more_than_the_first_are_hinted_at():
+    many = cases(["Clear."] * 4, patient_id=["p1", "p2", "p3", "p4"], policy=["open"] * 4)
+    part = compare_cases(many, many, "test")
+    assert part.blocks[0].rows[0].cells[2].value == "p1, p2, p3, ..."
 
 
 def test_equal_texts_are_no_leak():

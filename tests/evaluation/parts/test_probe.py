@@ -1,6 +1,8 @@
+import io
 from dataclasses import replace
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from medxpert.evaluation.parts import probe
@@ -91,13 +93,24 @@ def test_one_patient_alone_cannot_be_scored():
     assert not out_of_fold(rows, labels, ["p"] * 40).any()
 
 
+def thumbnail(lit, seed):
+    """Draw noise, the left half brighter where lit."""
+    pixels = np.random.default_rng(seed).integers(0, 60, (32, 32), dtype=np.uint8)
+    pixels[:, :16] += np.uint8(100 * lit)
+    encoded = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(encoded, "JPEG")
+    return encoded.getvalue()
+
+
 @pytest.fixture
 def subject(make_subject):
     def made(num, seed):
         rows, labels = studies(num, seed)
         blind = np.random.default_rng(seed + 10).standard_normal(rows.shape)
         vectors = {"untrained": Vectors(blind, blind), "adapted": Vectors(rows, rows), "pixel": Vectors(blind, blind)}
-        return make_subject(num, vectors, [{"Edema": int(one)} for one in labels[:, EDEMA]])
+        known = [{"Edema": int(one)} for one in labels[:, EDEMA]]
+        pictures = [thumbnail(bool(one), seed * 1000 + row) for row, one in enumerate(labels[:, EDEMA])]
+        return make_subject(num, vectors, known, thumbnail=pictures)
 
     asked, held = made(120, 1), made(200, 2)
     return replace(asked, train=Placed(held.cases, held.vectors))
@@ -110,7 +123,12 @@ def test_part(subject):
     assert part.figures["untrained"]["auroc"]["Edema"]["value"] < 0.7
     assert part.figures["difference"]["auroc"]["Edema"]["low"] > 0.2
     assert part.blocks[0].columns == ("pos/neg", "chance", "pixel", "untrained", "adapted", "gain")
+    assert all("pixel: PCA-64 of thumbnails" in block.note for block in part.blocks)
     assert [block.title for block in part.blocks] == ["linear probe AUROC", "linear probe AUPRC"]
+
+
+def test_pixels_are_thumbnails_and_not_what_they_say_of_texts(subject):
+    assert linear_probe(subject).figures["pixel"]["auroc"]["Edema"]["value"] > 0.98
 
 
 def test_nothing_to_measure(subject, make_subject):

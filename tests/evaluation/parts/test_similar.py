@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from medxpert.cases import Cases
 from medxpert.evaluation.parts import similar
 from medxpert.evaluation.parts.similar import similar_cases
 from medxpert.evaluation.source import open_split, with_baselines
@@ -73,6 +74,50 @@ def test_precision_of_each_match_by_hand(subject, side, trained):
         assert cell["value"] == pytest.approx(np.nanmean(expected))
         assert cell["low"] < cell["value"] < cell["high"]
     assert len(found) == part.figures["searched"]["train" if trained else "test"]
+
+
+def known_by_row(cases, rows=None):
+    """Return studies whose patients (those in some rows) nobody knows."""
+    ids = [f"row {row}" if rows is None or row in rows else one for row, one in enumerate(cases.patient_ids)]
+    columns = {name: cases.column(name) for name in ("study_id", "text", "labels")}
+    return Cases.of(columns | {"patient_id": ids}, cases.path)
+
+
+@pytest.mark.parametrize(
+    ("trained", "rows", "note"),
+    [
+        (True, (), "own patient left out"),
+        (True, (0, 1), "own patient left out where known"),
+        (True, None, "own patient unknown"),
+        (False, (0, 1), "own patient left out where known, else the own study"),
+        (False, None, "own study left out"),
+    ],
+)
+def test_numbers_of_rows_are_nobody_elsewhere(subject, trained, rows, note):
+    held = known_by_row(subject.train.cases, rows)
+    train = Placed(held, subject.train.vectors) if trained else None
+    # each query lies where the case of the same row lies: leaving that one out shows
+    vectors = {name: Vectors(*(side[:24] for side in sides)) for name, sides in subject.train.vectors.items()}
+    subject = replace(subject, cases=known_by_row(subject.cases, rows), vectors=vectors, train=train)
+    gallery = subject.train or subject
+    part = similar_cases(subject)
+    scores = subject.vectors["adapted"].image @ gallery.vectors["adapted"].image.T
+    asking = known_by_row(subject.cases, range(24))
+    asking.patient_ids = ["" if trained and one.startswith("row") else one for one in subject.cases.patient_ids]
+    expected = np.nanmean(naive(asking, gallery.cases, scores))
+    assert part.figures["image"]["adapted"]["image"]["label_precision@5"]["value"] == pytest.approx(expected)
+    assert part.blocks[0].note.endswith(f"studies, {note}")
+
+
+@pytest.mark.parametrize("text", ["{}号", "x", "7"])
+def test_texts_without_a_repeated_term_have_no_text_neighbour(make_subject, text):
+    labels = [SETS[row % 5] for row in range(24)]
+    subject = make_subject(
+        24, placed(24, ("model",), 1), labels, text=[text.format(chr(0x4E00 + n)) for n in range(24)]
+    )
+    part = similar_cases(subject)
+    assert "tfidf" not in part.figures["image"]
+    assert [row.name for row in part.blocks[0].rows][:3] == ["chance", "constant answer", "most frequent"]
 
 
 def test_gain_is_paired(subject):

@@ -5,6 +5,7 @@ import pytest
 
 from medxpert.evaluation.parts.strata import strata
 from medxpert.metrics.retrieval import pair, rank_pairs, retrieval
+from medxpert.ontology import PATHOLOGIES
 
 NUM = 100
 POSITIVE = [{"Edema": 1}, {"No Finding": 1}, {"Edema": 0}, {}]
@@ -55,6 +56,7 @@ def test_what_is_shown_and_what_is_left_out(subject, ranked):
     assert names == [
         "labels normal",
         "labels abnormal",
+        "labels other",
         "view PA",
         "view AP",
         "view unknown",
@@ -69,14 +71,25 @@ def test_what_is_shown_and_what_is_left_out(subject, ranked):
     ]
     assert "view LATERAL (5)" in part.blocks[0].note
     assert part.place == ("strata", "test")
-    assert part.blocks[0].rows[2].cells[0].value == "45"
-    assert part.blocks[0].rows[2].cells[1].value == "10.0"
+    assert part.blocks[0].rows[3].cells[0].value == "45"
+    assert part.blocks[0].rows[3].cells[1].value == "10.0"
+    assert part.blocks[0].columns == ("queries", "chance", "R@1", "R@10")
+    assert "normal: No Finding, or every pathology denied; other: neither" in part.blocks[0].note
     json.dumps(part.figures, allow_nan=False)
 
 
 def test_studies_without_labels_are_neither_normal_nor_abnormal(subject, ranked):
     labels = strata(subject, ranked).figures["labels"]
-    assert (labels["normal"]["queries"], labels["abnormal"]["queries"]) == (50, 25)
+    assert {name: one["queries"] for name, one in labels.items()} == {"normal": 25, "abnormal": 25, "other": 25}
+
+
+def test_normal_is_what_is_known_to_be(make_subject):
+    every = dict.fromkeys(PATHOLOGIES, 0)
+    normal = [{"No Finding": 1, "Support Devices": 1}, every, every | {"Support Devices": 1}]
+    other = [{"Edema": 0}, {"No Finding": 0}, {"Support Devices": 1}, dict(list(every.items())[1:])]
+    subject = make_subject(140, labels=20 * [*normal, *other])
+    groups = strata(subject, rank_pairs(pair(*subject.vectors["model"], subject.cases.texts))).figures["labels"]
+    assert {name: one["queries"] for name, one in groups.items()} == {"normal": 60, "other": 80}
 
 
 def test_nothing_to_tell_apart(make_subject):

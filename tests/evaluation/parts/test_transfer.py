@@ -5,12 +5,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from medxpert.cases import Cases
 from medxpert.errors import DataError, MedXpertError
 from medxpert.evaluation.parts import transfer as module
 from medxpert.evaluation.parts.transfer import transfer
 from medxpert.folders import seal
 from medxpert.ontology import OBSERVATIONS
-from medxpert.run import Run
+from medxpert.run import Embeddings, Run
 
 MANIFEST = Path(__file__).parents[4] / "shared" / "cxr" / "manifest.csv"
 NUM = 120
@@ -85,15 +86,42 @@ def test_what_cannot_be_used_is_counted_and_listed(run, manifest, tmp_path):
     (tmp_path / "3.png").write_bytes(b"broken")
     (tmp_path / "4.png").unlink()
     lines[6] = lines[6].replace("Edema", "Flu").replace("No Finding", "Flu")
-    manifest.write_text("\n".join(lines) + "\n")
+    manifest.write_text("\n".join([*lines, lines[1]]) + "\n")
     part = transfer(run, str(manifest))
     assert part.figures["studies"] == NUM - 3
-    found = {item["where"]: item["reason"] for item in part.figures["rejected"]}
-    assert len(found) == 3
-    assert found["ward.csv:7"] == "unknown label 'Flu'"
+    found = {item["line"]: item["reason"] for item in part.figures["rejected"]}
+    assert set(found) == {5, 6, 7, NUM + 2}
+    assert found[NUM + 2] == "image already on line 2"
+    assert found[7] == "unknown label 'Flu'"
+    assert "png" not in json.dumps(part.figures["rejected"])
+    assert str(tmp_path) not in json.dumps(part.figures)
     assert part.blocks[-1].title == "ward, unusable"
-    assert {row.name for row in part.blocks[-1].rows} == set(found)
-    assert "3 rows unusable" in part.blocks[0].note
+    assert {row.name for row in part.blocks[-1].rows} == {"line 5", "line 6", "line 7", "line 122"}
+    assert "4 rows unusable" in part.blocks[0].note
+
+
+def test_unknown_patients_are_said(run, manifest):
+    rows = [line.split(",") for line in manifest.read_text().splitlines()]
+    manifest.write_text("".join(f"{image},{labels},{split}\n" for image, labels, _, split in rows))
+    part = transfer(run, str(manifest))
+    assert part.figures["patients"] is None
+    assert all("120 studies, 0 rows unusable; patients unknown" in block.note for block in part.blocks)
+    assert "5 folds by study; pixel: PCA-64 of thumbnails" in part.blocks[2].note
+
+
+def test_what_was_trained_on_is_an_alarm(run, manifest, monkeypatch):
+    assert "no leak looked for" in transfer(run, str(manifest)).blocks[0].note
+    trained = Cases.of({"patient_id": ["p1", "p2", "other"], "study_id": ["a", "b", "c"]}, manifest)
+    monkeypatch.setattr(Run, "splits", lambda _: ["train"])
+    monkeypatch.setattr(Run, "embeddings", lambda *_: Embeddings(np.eye(3), np.eye(3), trained))
+    part = transfer(run, str(manifest))
+    assert part.figures["leaks"]["patients"]["shared"] == 2
+    assert all(f"LEAK: 2 of {NUM // 2} patients" in block.note for block in part.blocks)
+    json.dumps(part.figures, allow_nan=False)
+
+
+def test_the_policy_of_the_manifest_goes_with_its_figures(run, manifest):
+    assert transfer(run, str(manifest)).policy == "private"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from medxpert.config.schema import conf_folder
+from medxpert.errors import ConfigError
 from medxpert.evaluation.protocols.apply import apply, ordered
 from medxpert.evaluation.protocols.classes import balanced
 from medxpert.evaluation.subject import Vectors
@@ -79,6 +80,7 @@ def test_cxr_clip_like_its_definition(subject):
 def test_medprobclip_like_its_definition(make_subject):
     subject = make_subject(NUM)
     part = apply(subject, preset("medprobclip"))
+    assert part.figures["remarks"] == ["Which image stands for a study is not known."]
     scores = subject.vectors["model"].image @ subject.vectors["model"].text.T
     for direction, one in (("image_to_text", scores), ("text_to_image", scores.T)):
         places = np.nonzero(np.argsort(-one, axis=1) == np.arange(NUM)[:, None])[1]
@@ -160,6 +162,7 @@ def test_tables(subject):
     assert part.blocks[0].columns == ("R@1", "R@5", "R@10", "R@100")
     assert "Deviation" not in part.blocks[0].note
     assert "arXiv:2602.16019" in part.blocks[0].note
+    assert "A study is one image, a frontal one where it has any." in part.blocks[0].note
     assert "ties: not stated" in part.blocks[0].note
     assert part.blocks[1].note == "150 queries, pool 150."
     assert part.place == ("protocol", "MedProbCLIP", "test")
@@ -169,6 +172,14 @@ def test_tables(subject):
 def test_cutoffs_beyond_the_pool_are_left_out(make_subject):
     part = apply(make_subject(30), preset("medprobclip"))
     assert part.blocks[0].columns == ("R@1", "R@5", "R@10")
+
+
+@pytest.mark.parametrize("name", ["medprobclip", "mimic_5x200"])
+def test_a_pool_smaller_than_every_cutoff(subject, name):
+    with pytest.raises(
+        ConfigError, match=r"protocol.cutoffs: expected a number up to the pool of 150, found \[1000\];"
+    ):
+        apply(subject, preset(name, cutoffs=[1000]))
 
 
 def test_accuracy_only_where_there_are_prompts(subject, make_subject):

@@ -30,6 +30,8 @@ def test_a_preset_states_everything_and_its_source(name):
     statement = found.statement()
     assert found.source in statement
     assert all(f"{key}: {found.stated[key]}" in statement for key in STATEMENTS)
+    assert found.here
+    assert f"Here: {found.here}." in statement
     assert re.search(r"arXiv|ICCV|EMNLP", found.source)
 
 
@@ -85,7 +87,7 @@ def test_no_frontal_view(make_subject, views, found):
     ],
 )
 def test_another_section_is_a_deviation(make_subject, section, sections, said):
-    found = deviations(make_subject(3, section=sections).cases, protocol(section=section))
+    _, *found = deviations(make_subject(3, section=sections).cases, protocol(section=section))
     assert len(found) == 1 if said is None else found == said
 
 
@@ -93,4 +95,10 @@ def test_prompts_are_no_reports(make_subject):
     cases = make_subject(3, section=["prompt"] * 3).cases
     with pytest.raises(DataError, match=r"retrieves reports .*only prompts written from labels"):
         deviations(cases, protocol())
-    assert deviations(cases, protocol(positives="class", classes=["Edema", "Fracture"]))
+    assert len(deviations(cases, protocol(positives="class", classes=["Edema", "Fracture"]))) == 2
+
+
+def test_which_image_stands_for_a_study_is_said(make_subject):
+    assert deviations(make_subject(3).cases, protocol()) == ["A study is one image, a frontal one where it has any."]
+    found = deviations(make_subject(3, images=[1, 2, 2]).cases, protocol())
+    assert found == ["A study is the mean of its images, 5 of 3 studies."]

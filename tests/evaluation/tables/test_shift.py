@@ -1,18 +1,7 @@
-import numpy as np
-import pytest
-
 from medxpert.evaluation.tables.blocks import Block, Row, Shown, percent
-from medxpert.evaluation.tables.shift import beside, difference
+from medxpert.evaluation.tables.shift import beside
 
 PLAIN, SHIFTED = {"value": 0.8, "low": 0.7, "high": 0.85}, {"value": 0.5, "low": 0.46, "high": 0.62}
-
-
-def test_difference_by_hand():
-    found = difference(PLAIN, SHIFTED)
-    assert found["value"] == pytest.approx(0.3)
-    assert found["low"] == pytest.approx(0.3 - np.hypot(0.1, 0.12))
-    assert found["high"] == pytest.approx(0.3 + np.hypot(0.05, 0.04))
-    assert difference({"value": 1.0}, {"value": 0.25}) == {"value": 0.75}
 
 
 def table(cell, title="image → text"):
@@ -44,3 +33,22 @@ def test_tables_of_the_same_title_meet_in_order():
     found = beside([table(PLAIN), table(SHIFTED), table(PLAIN, "alone")], [table(SHIFTED), table(SHIFTED)], "adapted")
     assert [block.rows[3].cells[0].value for block in found[:2]] == ["30.0", "0.0"]
     assert found[2] == table(PLAIN, "alone")
+
+
+def test_notes_of_both_pools():
+    first, second = table(PLAIN)._replace(note="pool 800"), table(SHIFTED)._replace(note="pool 200")
+    assert beside([first], [second], "adapted")[0].note == "pool 800; shifted: pool 200"
+    assert beside([first], [first], "adapted")[0].note == "pool 800"
+
+
+def test_a_fraction_drops_as_a_fraction():
+    rows = [(Row("adapted", (Shown(f"{x:.3f}", cell={"value": x, "low": 0, "high": 1}),), "main"),) for x in (0.47, 1)]
+    plain, shifted = (Block("image → text", "", ("MRR",), one) for one in rows)
+    (block,) = beside([plain], [shifted], "adapted")
+    assert block.rows[2].cells[0][:2] == ("-0.530", "")
+
+
+def test_no_interval_where_everything_hits():
+    whole = {"value": 1.0, "low": 1.0, "high": 1.0}
+    (block,) = beside([table(whole)], [table(SHIFTED)], "adapted")
+    assert block.rows[3].cells[0][:2] == ("50.0", "")
