@@ -53,4 +53,6 @@ def gather_objects(local: Any) -> list[Any]:
 def leave_group() -> None:
     """End the cooperation, so that the next job of a sweep can begin its own."""
     if world_size() > 1:
+        # A process that leaves while another still sends can abort in gloo's threads.
+        dist.barrier()
         dist.destroy_process_group()

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from medxpert.distributed import gather_batch, gather_objects, world_size
+from medxpert.distributed import gather_batch, gather_objects, leave_group, world_size
 from medxpert.losses.info_nce import InfoNCE
 
 SCALE = torch.tensor(5.0)
@@ -46,7 +46,8 @@ def work(rank: int, init: str, queue: "mp.SimpleQueue") -> None:
         queue.put((loss.item(), [g.numpy() for g in gradients(model)], gather_objects("a")))
     else:
         gather_objects("b" * rank)
-    dist.destroy_process_group()
+    del model, loss
+    leave_group()
 
 
 def test_gradients_of_two_ranks_equal_those_of_one(tmp_path):

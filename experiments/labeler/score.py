@@ -179,7 +179,10 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--half", choices=HALVES, default="held_out")
     options = parser.parse_args()
-    half = read_half(options.archive, options.half)
+    try:
+        half = read_half(options.archive, options.half)
+    except (OSError, tarfile.TarError, ElementTree.ParseError) as error:
+        parser.error(f"{options.archive} is no archive of Open-i reports ({error}); give NLMCXR_reports.tgz")
     counts = f"{half.not_indexed} not indexed and {half.without_text} without text left out"
     sys.stdout.write(
         f"{speed(half.cases)}\n\n{options.half}: {len(half.cases)} reports, {counts}\n\n{table(half.cases)}\n"

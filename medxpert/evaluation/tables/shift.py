@@ -35,7 +35,7 @@ def _by_row(block: Block, shifted: Block) -> Iterator[Block]:
             other = others[row.name]
             drops = tuple(_drop(*cells) for cells in zip(row.cells, other.cells, strict=True))
             rows += [Row(f"{row.name}, shifted", other.cells), Row("drop", drops, "gain")]
-    yield block._replace(note=_notes(block, shifted), rows=tuple(rows))
+    yield block if len(rows) == len(block.rows) else block._replace(note=_notes(block, shifted), rows=tuple(rows))
 
 
 def _by_column(block: Block, shifted: Block, main: str) -> Iterator[Block]:
@@ -53,7 +53,11 @@ def _by_column(block: Block, shifted: Block, main: str) -> Iterator[Block]:
 
 
 def _notes(block: Block, shifted: Block) -> str:
-    return block.note if block.note == shifted.note else f"{block.note}; shifted: {shifted.note}"
+    """Join two notes, what both say after a colon once."""
+    if block.note == shifted.note:
+        return block.note
+    count, _, rest = shifted.note.partition(": ")
+    return f"{block.note}; shifted: {count if block.note.endswith(f': {rest}') else shifted.note}"
 
 
 def _drop(plain: Shown, shifted: Shown) -> Shown:

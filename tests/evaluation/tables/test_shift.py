@@ -29,6 +29,16 @@ def test_columns_of_contenders_get_a_table_of_their_own():
     assert [cell.value for cell in second.rows[0].cells] == ["80.0", "50.0", "30.0"]
 
 
+def test_notes_say_what_both_share_once():
+    first, second = (table(PLAIN)._replace(note=f"{count} queries: only the own") for count in (12, 10))
+    assert beside([first], [second], "adapted")[0].note == "12 queries: only the own; shifted: 10 queries"
+
+
+def test_a_table_without_a_main_row_stays_as_it_is():
+    first, second = (Block("strata", note, ("R@1",), (Row("PA", (percent(PLAIN),)),)) for note in ("12", "10"))
+    assert beside([first], [second], "adapted") == (first,)
+
+
 def test_tables_of_the_same_title_meet_in_order():
     found = beside([table(PLAIN), table(SHIFTED), table(PLAIN, "alone")], [table(SHIFTED), table(SHIFTED)], "adapted")
     assert [block.rows[3].cells[0].value for block in found[:2]] == ["30.0", "0.0"]
