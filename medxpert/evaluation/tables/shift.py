@@ -26,16 +26,32 @@ def beside(blocks: Sequence[Block], shifted: Sequence[Block], main: str) -> tupl
 
 
 def _by_row(block: Block, shifted: Block) -> Iterator[Block]:
-    """Append two rows to each main row: the same on the shifted split, and the drop."""
-    others = {row.name: row for row in shifted.rows if row.kind == "main"}
-    rows: list[Row] = []
+    """Append two rows to each main row: the same on the shifted split, and the drop.
+
+    A table without main rows is about one contender: it is followed by the same of the shifted split, with drops.
+    """
+    others = {row.name: row for row in shifted.rows}
+    if not any(row.kind == "main" for row in block.rows):
+        yield block
+        plain = {row.name: row for row in block.rows}
+        rows = [one for row in shifted.rows for one in (row, *_dropped(plain.get(row.name), row))]
+        yield shifted._replace(title=f"{block.title} · shifted", rows=tuple(rows))
+        return
+    rows = []
     for row in block.rows:
         rows.append(row)
         if row.kind == "main" and row.name in others:
             other = others[row.name]
-            drops = tuple(_drop(*cells) for cells in zip(row.cells, other.cells, strict=True))
-            rows += [Row(f"{row.name}, shifted", other.cells), Row("drop", drops, "gain")]
-    yield block if len(rows) == len(block.rows) else block._replace(note=_notes(block, shifted), rows=tuple(rows))
+            rows += [Row(f"{row.name}, shifted", other.cells), *_dropped(row, other)]
+    yield block._replace(note=_notes(block, shifted), rows=tuple(rows))
+
+
+def _dropped(plain: Row | None, shifted: Row) -> list[Row]:
+    """Return the row of drops, if any cell has one."""
+    if plain is None:
+        return []
+    drops = tuple(_drop(*cells) for cells in zip(plain.cells, shifted.cells, strict=True))
+    return [Row("drop", drops, "gain")] if any(drop.value for drop in drops) else []
 
 
 def _by_column(block: Block, shifted: Block, main: str) -> Iterator[Block]:

@@ -34,9 +34,15 @@ def test_notes_say_what_both_share_once():
     assert beside([first], [second], "adapted")[0].note == "12 queries: only the own; shifted: 10 queries"
 
 
-def test_a_table_without_a_main_row_stays_as_it_is():
-    first, second = (Block("strata", note, ("R@1",), (Row("PA", (percent(PLAIN),)),)) for note in ("12", "10"))
-    assert beside([first], [second], "adapted") == (first,)
+def test_a_table_without_a_main_row_is_followed_by_the_shifted_one():
+    def strata(cell, *names):
+        return Block("strata", "", ("queries", "R@1"), tuple(Row(name, (Shown("9"), percent(cell))) for name in names))
+
+    first, second = beside([strata(PLAIN, "PA")], [strata(SHIFTED, "PA", "AP")], "adapted")
+    assert first == strata(PLAIN, "PA")
+    assert second.title == "strata · shifted"
+    assert [row.name for row in second.rows] == ["PA", "drop", "AP"]
+    assert [cell.value for cell in second.rows[1].cells] == ["", "30.0"]
 
 
 def test_tables_of_the_same_title_meet_in_order():
