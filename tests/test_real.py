@@ -21,9 +21,8 @@ def test_labels_train_export_evaluate_and_answer(tmp_path, command):
     assert outcome.status == 0, outcome.err
     assert "constant" in outcome.out.lower()
     metrics = json.loads((tmp_path / "outputs" / "latest" / "metrics.json").read_text())
-    figures = metrics["adapted"]["test"]["image_to_label"]["label"]
-    assert "auroc_mean" in figures
-    assert "label_precision@10" in figures
+    assert "mean" in metrics["zero_shot"]["test"]["adapted"]["auroc"]
+    assert "label_precision@10" in metrics["similar"]["test"]["image"]["adapted"]["both"]
     outcome = command("infer.py", "query=pleural effusion", f"output={tmp_path}/answer")
     assert outcome.status == 0, outcome.err
     assert json.loads((tmp_path / "answer" / "result.json").read_text())["report"]["findings"]
