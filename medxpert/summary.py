@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medxpert.errors import MedXpertError
+from medxpert.evaluation.tables.columns import DIRECTIONS
 from medxpert.folders import read_json
 from medxpert.report import NOTICE
 from medxpert.run import LATEST, Run, open_run
@@ -26,14 +27,13 @@ _PATHS = (
     ("answers", "answers of the chain's queries"),
 )
 _SPLITS = ("val", "test", "test_abnormal")
-_DIRECTIONS = {"image_to_text": "image → text", "text_to_image": "text → image"}
 _CUTOFFS = ("recall@1", "recall@5", "recall@10")
 
 
 def recall_table(run: Run, direction: str) -> Table:
     """Lay out Recall@K before and after, the study's own answer against the whole gallery."""
     table = Table(
-        title=f"{_DIRECTIONS[direction]}, Recall@K in % (95 % interval)",
+        title=f"{DIRECTIONS[direction]}, Recall@K in % (95 % interval)",
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -73,7 +73,7 @@ def main() -> None:
     console = Console(soft_wrap=True)
     try:
         run = open_run(sys.argv[1] if len(sys.argv) > 1 else LATEST)
-        for direction in _DIRECTIONS:
+        for direction in DIRECTIONS:
             table = recall_table(run, direction)
             if table.row_count:
                 console.print(table)

@@ -78,10 +78,11 @@ def evaluate_run(
         prepare(folder)
     parts = [part() for part in extra]
     result, *shifted = (measure_all(with_baselines(subject), options) for subject in subjects)
+    result = added(result, *parts)
     policies = [run.policy, *map(_policy, subjects), *(part.policy for part in parts if part.policy)]
     provenance = run.provenance | {"policy": strictest(policies)}
-    Publication(output or run.path, provenance, run.path, options.details).write(added(result, *parts), *shifted)
-    return added(result, *parts)
+    Publication(output or run.path, provenance, run.path, options.details).write(result, *shifted)
+    return result
 
 
 def evaluate_embeddings(

@@ -9,7 +9,7 @@ Policies, always side by side:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,9 +146,9 @@ def summarise(
     ranks = bootstrap_median(medians.values, patients, draws=draws, seed=seed).named()
     ranks += bootstrap(means.values, patients, draws=draws, seed=seed).named()
     return {
-        **_nested(found.columns, bootstrap(found.values, patients, draws=draws, seed=seed).named()),
-        "ranks": _nested(medians.columns + means.columns, ranks),
-        "chance": _nested(chance.columns, np.nanmean(chance.values, axis=0).tolist()),
+        **nested(found.columns, bootstrap(found.values, patients, draws=draws, seed=seed).named()),
+        "ranks": nested(medians.columns + means.columns, ranks),
+        "chance": nested(chance.columns, np.nanmean(chance.values, axis=0).tolist()),
         "pool": _counts(ranked, lambda one: one.ranks.pool),
         "queries": _counts(ranked, lambda one: len(np.unique(one.query_of))),
     }
@@ -208,13 +208,17 @@ def compare(
         raise DataError("a comparison needs the ranks of the same studies; embed one split with both encoders")
     ours, theirs = (tabulate(one, lambda ranks: fractions(ranks, cutoffs)) for one in (adapted, starting))
     intervals = paired_difference(ours.values, theirs.values, patients, draws=draws, seed=seed)
-    return _nested(ours.columns, intervals.named())
+    return nested(ours.columns, intervals.named())
 
 
-def _nested(columns: Sequence[tuple[str, str, str]], cells: Sequence[Any]) -> Nested:
-    result: Nested = {}
-    for (direction, relevance, metric), cell in zip(columns, cells, strict=True):
-        result.setdefault(direction, {}).setdefault(relevance, {})[metric] = cell
+def nested(columns: Iterable[tuple[str, ...]], cells: Iterable[Any]) -> dict[str, Any]:
+    """Arrange cells by the parts of their columns' names, the outermost first."""
+    result: dict[str, Any] = {}
+    for column, cell in zip(columns, cells, strict=True):
+        inner = result
+        for part in column[:-1]:
+            inner = inner.setdefault(part, {})
+        inner[column[-1]] = cell
     return result
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.cases import Cases
-from medxpert.evaluation.parts.recalls import DIRECTIONS, RECALLS
 from medxpert.evaluation.subject import Part, Subject
 from medxpert.evaluation.tables.blocks import Block, Row, percent
+from medxpert.evaluation.tables.columns import DIRECTIONS, RECALLS
 from medxpert.metrics.duplicates import Ceiling, identity_ceiling
 from medxpert.metrics.ranking import CUTOFFS, fractions
 from medxpert.text import normalise

@@ -116,28 +116,28 @@ def _with_mean(areas: NDArray[np.float64], averaged: Sequence[int]) -> NDArray[n
 
 
 def area_blocks(
-    figures: Mapping[str, Any], title: str, contenders: Mapping[str, str], main: str, told: str = ""
+    figures: Mapping[str, Any], title: str, contenders: Sequence[str], main: str, told: str = ""
 ) -> Iterator[Block]:
     """Lay out one table per area: observations down, contenders across, the difference last.
 
     Args:
         figures: as `measure_areas` returns them.
         title: of the tables, such as "zero-shot".
-        contenders: names in the figures -> how they are headed, in order; the last is the one that counts.
-        main: heading of the contender that the evaluation is about.
+        contenders: names in the figures, in order; each heads its column.
+        main: the contender that the evaluation is about.
         told: what else a reader must know.
     """
     for area, heading in _TITLES.items():
-        shown = {heading: figures[name][area] for name, heading in contenders.items()}
+        shown = {name: figures[name][area] for name in contenders}
         if DIFFERENCE in figures:
             shown["gain"] = figures[DIFFERENCE][area]
+        chance = figures["chance"][area]
+        titles = {**_SHORT, MEAN: f"mean of {len(chance.keys() - {MEAN, NO_FINDING})}"}
         rows = [
-            _row(name, figures["counts"].get(name), figures["chance"][area].get(name), shown, main)
+            _row(name, figures["counts"].get(name), chance.get(name), shown, main)._replace(name=titles.get(name, name))
             for name in (*OBSERVATIONS, MEAN)
-            if name != MEAN or MEAN in figures["chance"][area]
+            if name != MEAN or MEAN in chance
         ]
-        averaged = len(figures["chance"][area].keys() - {MEAN, NO_FINDING})
-        rows = [row._replace(name=f"mean of {averaged}") if row.name == MEAN else row for row in rows]
         note = "; ".join(filter(None, (_NOTE, told)))
         yield Block(f"{title} {heading}", note, ("pos/neg", "chance", *shown), tuple(rows), detail=area != "auroc")
 
@@ -147,7 +147,7 @@ def _row(
 ) -> Row:
     counted = Shown(f"{count['positive']}/{count['negative']}" if count else "")
     if chance is None:
-        return Row(_SHORT.get(name, name), (counted, Shown("too few"), *(Shown("") for _ in shown)))
+        return Row(name, (counted, Shown("too few"), *(Shown("") for _ in shown)))
     cells = (
         percent(cells.get(name), signed=heading == "gain", decimals=0)
         if heading in (main, "gain")
@@ -155,7 +155,7 @@ def _row(
         for heading, cells in shown.items()
     )
     kind: Literal["main", "reference"] = "main" if name == MEAN else "reference"
-    return Row(_SHORT.get(name, name), (counted, Shown(f"{100 * chance:.0f}"), *cells), kind)
+    return Row(name, (counted, Shown(f"{100 * chance:.0f}"), *cells), kind)
 
 
 def _plain(cell: Cell) -> Shown:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from medxpert.evaluation.parts.recalls import DIRECTIONS, nested, recalls
+from medxpert.evaluation.parts.recalls import recalls
 from medxpert.evaluation.subject import Part, Subject
 from medxpert.evaluation.tables.blocks import Block, Row, Shown
+from medxpert.evaluation.tables.columns import DIRECTIONS
 from medxpert.evaluation.tables.contenders import contenders
-from medxpert.metrics.retrieval import Pairs, pair, rank_pairs, tabulate
+from medxpert.metrics.retrieval import Pairs, nested, pair, rank_pairs, tabulate
 
 POOL = 1000
 DRAWS = 20

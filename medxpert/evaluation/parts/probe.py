@@ -70,13 +70,8 @@ def linear_probe(subject: Subject, seed: int = 0) -> Part | None:
         scores[name] = fit_probe(seen, known, train.cases.patient_ids, seed)(asked)
     compared = (subject.starting, subject.main) if subject.starting in contenders else None
     figures = measure_areas(scores, labels, subject.cases.patient_ids, compared, seed)
-    blocks = area_blocks(
-        figures,
-        "linear probe",
-        {name: name for name in contenders},
-        subject.main,
-        PIXELS if PIXEL in contenders else "",
-    )
+    told = PIXELS if PIXEL in contenders else ""
+    blocks = area_blocks(figures, "linear probe", contenders, subject.main, told)
     return Part(("probe", subject.split), figures, tuple(blocks))
 
 

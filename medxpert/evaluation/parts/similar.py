@@ -14,6 +14,7 @@ from medxpert.evaluation.baselines import frequent_vectors, oracle_vectors
 from medxpert.evaluation.result import is_labelled, named_intervals
 from medxpert.evaluation.subject import FREQUENT, ORACLE, Part, Placed, Subject
 from medxpert.evaluation.tables.blocks import Block, Cell, Row, Shown, percent
+from medxpert.evaluation.tables.columns import LIKENESS
 from medxpert.evaluation.tables.contenders import Contender, contenders
 from medxpert.evaluation.tfidf import TfIdf
 from medxpert.indexes.gallery import DEFAULT_MATCH, MATCHES, Match, side_rows
@@ -26,7 +27,6 @@ _SEED = 0
 """Of the queries that are drawn from a larger split: they are the same in every evaluation of it."""
 _FEWEST = 10
 _TERMS = 512
-_METRICS = {"P@5": "label_precision@5", "P@10": "label_precision@10", "nDCG@10": "ndcg@10"}
 _SIDES: tuple[Match, Match] = ("image", "text")
 CHANCE, CONSTANT, NEIGHBOUR, GAIN = "chance", "constant", "tfidf", "gain"
 _NAMES = {CONSTANT: "constant answer", FREQUENT: "most frequent", NEIGHBOUR: "TF-IDF of its report"}
@@ -74,7 +74,7 @@ class _Search:
             (5, 10),
             owners=self.owners,
         )
-        tables = (np.stack([one[name] for name in _METRICS.values()], axis=1) for one in found)
+        tables = (np.stack([one[name] for name in LIKENESS.values()], axis=1) for one in found)
         return _Measured(pair.contender, pair.match, *tables)
 
 
@@ -165,7 +165,7 @@ def _placed(search: _Search, side: Match) -> Iterator[_Pair]:
 
 def _figures(measured: Sequence[_Measured], search: _Search, seed: int) -> dict[str, Any]:
     """Estimate everything with intervals, and the gain of the main contender on the weights it started from."""
-    names, subject = list(_METRICS.values()), search.subject
+    names, subject = list(LIKENESS.values()), search.subject
     chance = zip(names, measured[0].chance.T, strict=True)
     figures: dict[str, Any] = {
         CHANCE: {name: float(np.nanmean(column)) for name, column in chance if np.isfinite(column).any()}
@@ -187,7 +187,7 @@ def _block(search: _Search, side: Match, figures: Mapping[str, Any]) -> Block:
     rows = tuple(_rows(search.subject, figures[side]))
     ((where, count),) = figures["searched"].items()
     note = f"{figures['queries']:,} {side}s ask for similar ones of {count:,} {where} studies, {_left_out(search)}"
-    return Block(f"similar cases · {side} query", note, tuple(_METRICS), rows, detail=side != "image")
+    return Block(f"similar cases · {side} query", note, tuple(LIKENESS), rows, detail=side != "image")
 
 
 def _rows(subject: Subject, found: Mapping[str, Any]) -> Iterator[Row]:
@@ -203,4 +203,4 @@ def _rows(subject: Subject, found: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _cells(cells: Mapping[str, Cell], signed: bool = False) -> tuple[Shown, ...]:
-    return tuple(percent(cells.get(name), signed) for name in _METRICS.values())
+    return tuple(percent(cells.get(name), signed) for name in LIKENESS.values())

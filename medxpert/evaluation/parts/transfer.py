@@ -134,8 +134,7 @@ def _blocks(figures: Mapping[str, Any], name: str) -> Iterator[Block]:
         ("zero_shot", "zero-shot", counted, (ADAPTED,)),
         ("probe", "probe", folds, (PIXEL, ADAPTED)),
     ):
-        headings = {contender: contender for contender in contenders}
-        for block in area_blocks(figures[part], f"{name}, {title}", headings, ADAPTED):
+        for block in area_blocks(figures[part], f"{name}, {title}", contenders, ADAPTED):
             yield block._replace(note=f"{note}; {block.note}")
     if rejected:
         rows = tuple(Row(_place(item["line"]), (Shown(item["reason"]),)) for item in rejected[:_LISTED])

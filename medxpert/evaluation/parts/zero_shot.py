@@ -33,7 +33,7 @@ def zero_shot(subject: Subject, seed: int = 0) -> Part | None:
     told = (
         f"{seen['seen']} of {seen['sentences']} prompts stand in training reports" if seen["seen"] is not None else ""
     )
-    blocks = area_blocks(figures, "zero-shot", {name: name for name in contenders}, subject.main, told)
+    blocks = area_blocks(figures, "zero-shot", contenders, subject.main, told)
     return Part(("zero_shot", subject.split), figures, tuple(blocks))
 
 

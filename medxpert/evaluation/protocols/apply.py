@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from medxpert.evaluation.parts.recalls import DIRECTIONS
 from medxpert.evaluation.protocols.classes import Balanced, accuracy, balanced, precisions
 from medxpert.evaluation.protocols.protocol import Protocol, deviations, viewed
 from medxpert.evaluation.subject import GIVEN, Part, Subject
 from medxpert.evaluation.tables.blocks import Block, Row, percent
+from medxpert.evaluation.tables.columns import DIRECTIONS
 from medxpert.evaluation.tables.contenders import contenders
 from medxpert.metrics.ranking import Ranks, hits
 from medxpert.metrics.retrieval import Ranked, pair, rank_pairs, tabulate

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from medxpert.evaluation.parts.recalls import DIRECTIONS, RECALLS
 from medxpert.evaluation.result import SplitResult, abnormal_scope
 from medxpert.evaluation.subject import ORACLE, PIXEL
 from medxpert.evaluation.tables.blocks import DASH, Block, Cell, Row, Shown, Tables, percent
+from medxpert.evaluation.tables.columns import DIRECTIONS, LIKENESS, RECALLS
 from medxpert.evaluation.tables.contenders import contenders
 
 _FEW_STUDIES = 1000
-_LIKENESS = {"P@5": "label_precision@5", "P@10": "label_precision@10", "nDCG@10": "ndcg@10"}
 _MEANINGS = {
     "identity": "only the study's own",
     "same_text": "any with the same text",
@@ -83,7 +82,7 @@ def _retrieval_blocks(result: SplitResult) -> Iterator[Block]:
         for relevance in relevances:
             yield from (_retrieval_block(result, scope, direction, relevance) for direction in DIRECTIONS)
     for scope in result.scopes:
-        if _LIKENESS["P@5"] in result.figures(result.main, scope)["image_to_text"].get("label", {}):
+        if LIKENESS["P@5"] in result.figures(result.main, scope)["image_to_text"].get("label", {}):
             yield _label_block(result, scope)
 
 
@@ -104,12 +103,12 @@ def _label_block(result: SplitResult, scope: str) -> Block:
     """Show how far the reports that come back say what the query's own report says."""
     chances = result.figures(result.main, scope)["chance"]["image_to_text"]["label"]
     chance = {name: {"value": value} for name, value in chances.items()}
-    rows = [Row("chance", tuple(percent(chance.get(key)) for key in _LIKENESS.values()))]
+    rows = [Row("chance", tuple(percent(chance.get(key)) for key in LIKENESS.values()))]
     for key, name, kind in contenders(result.subject):
         cells = result.figures(key, scope)["image_to_text"]["label"]
-        rows.append(Row(name, tuple(percent(cells.get(metric)) for metric in _LIKENESS.values()), kind))
+        rows.append(Row(name, tuple(percent(cells.get(metric)) for metric in LIKENESS.values()), kind))
     note = _note(result, scope, "image_to_text", "identity", "shared observations, the query's own report included")
-    return Block("image → text · label", note, tuple(_LIKENESS), tuple(rows))
+    return Block("image → text · label", note, tuple(LIKENESS), tuple(rows))
 
 
 def _retrieval_rows(result: SplitResult, scope: str, direction: str, relevance: str) -> Iterator[Row]:

@@ -58,7 +58,7 @@ def test_too_few_are_counted_but_not_measured(labels, scores):
     assert figures["counts"]["Lung Lesion"] == {"positive": 19, "negative": 181}
     assert "Lung Lesion" not in figures["after"]["auroc"]
     assert sum(figures["counts"]["Edema"].values()) == 180
-    block = next(area_blocks(figures, "zero-shot", {"before": "before", "after": "after"}, "after"))
+    block = next(area_blocks(figures, "zero-shot", ("before", "after"), "after"))
     row = next(row for row in block.rows if row.name == "Lung Lesion")
     assert [cell.value for cell in row.cells[:2]] == ["19/181", "too few"]
     assert block.rows[-1].name == "mean of 12"
@@ -69,5 +69,5 @@ def test_nothing_at_all_can_be_measured():
     labels = np.zeros((5, len(OBSERVATIONS)), np.int8)
     figures = measure_areas({"model": np.zeros(labels.shape)}, labels, PATIENTS[:5])
     assert figures["model"] == {"auroc": {}, "auprc": {}}
-    block = next(area_blocks(figures, "zero-shot", {"model": "model"}, "model"))
+    block = next(area_blocks(figures, "zero-shot", ("model",), "model"))
     assert len(block.rows) == len(OBSERVATIONS)
