@@ -12,8 +12,8 @@ environment() {
     wanted=$(cat pyproject.toml .ci/constraints.txt | cksum)
     if [ "$(cat .venv/medxpert.stamp 2>/dev/null)" = "$wanted" ]; then return; fi
     echo "installing into .venv; the first time downloads about 3 GB"
-    local extras=cpu,dev
-    if command -v nvidia-smi >/dev/null 2>&1; then extras=gpu,dev; fi
+    local extras=cpu,dicom,dev
+    if command -v nvidia-smi >/dev/null 2>&1; then extras=gpu,dicom,dev; fi
     if command -v uv >/dev/null 2>&1; then
         [ -x $PYTHON ] || uv venv --quiet .venv
         uv pip install --python $PYTHON -c .ci/constraints.txt -e ".[$extras]"

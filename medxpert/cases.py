@@ -41,7 +41,7 @@ _UNKNOWN: Mapping[str, Any] = {
 }
 """What stands in columns that nobody gave; null in the others."""
 
-_ROWS_PER_GROUP = 256
+ROWS_PER_GROUP = 256
 """Small row groups: one thumbnail is read without touching the others."""
 
 _ROW_ID = re.compile(r"row \d+")
@@ -70,7 +70,7 @@ def is_row_id(value: str) -> bool:
 def write_cases(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows that have every column of `SCHEMA`."""
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA)
-    pq.write_table(table, path, row_group_size=_ROWS_PER_GROUP, compression="zstd")
+    pq.write_table(table, path, row_group_size=ROWS_PER_GROUP, compression="zstd")
 
 
 def absent_columns(path: Path, cure: str = "python train.py") -> list[str]:
@@ -204,6 +204,6 @@ class Cases:
         if "thumbnail" in self._held:
             yield from (self._held["thumbnail"][row].as_py() or b"" for row in rows)
             return
-        for group, members in groupby(rows, lambda row: row // _ROWS_PER_GROUP):
+        for group, members in groupby(rows, lambda row: row // ROWS_PER_GROUP):
             column = self._file.read_row_group(group, columns=["thumbnail"]).column("thumbnail")
-            yield from (column[row % _ROWS_PER_GROUP].as_py() or b"" for row in members)
+            yield from (column[row % ROWS_PER_GROUP].as_py() or b"" for row in members)

@@ -1,71 +1,66 @@
-"""From a reader to batches: stores, samplers and collation."""
+"""From a reader to batches: stores, the order of training, and the place in it that a checkpoint remembers."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
-from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Sampler
 
-from medxpert.data.batch import Batch
-from medxpert.data.store import Section, Store, Views, default_cache, open_store
-from medxpert.distributed import world_size
+from medxpert.data.batch import Batch, Drawn, Evaluated, Tokenizer, TrainingImages
+from medxpert.data.leaks import IMAGE, PATIENT, TRAIN, HeldOut, shared_images
+from medxpert.data.order import EpochOrder, Place
+from medxpert.data.sections import Text, TextDraw, TrainingText, lacks
+from medxpert.data.source import on_leak_of
+from medxpert.data.store import Store, default_cache, open_store
+from medxpert.data.stored import Prepared, Representation, Stored, Views
+from medxpert.data.survey import survey
+from medxpert.distributed import rank, world_size
 from medxpert.errors import ConfigError, DataError
-from medxpert.words import SPLITS, Reader, Rejected
+from medxpert.images.resize import Fit
+from medxpert.words import Reader, Rejected
 
 log = logging.getLogger(__name__)
-Tokenizer = Callable[[Sequence[str]], NDArray[np.int64]]
 
 
-class Rows(Dataset[int]):
-    """The row numbers 0..N-1 of a store; collation fetches what they stand for."""
+class InOrder(Sampler[list[int]]):
+    """Batches of consecutive rows; every process gets as many, the last ones begin again at the first row."""
 
-    def __init__(self, store: Store) -> None:
-        self._length = len(store)
+    def __init__(self, num_rows: int, batch_size: int, rank: int, processes: int) -> None:
+        own = np.arange(rank, max(num_rows, processes), processes)
+        longest = -(-num_rows // processes)
+        self._rows = np.resize(own, longest) % num_rows
+        self._batch_size = batch_size
 
     def __len__(self) -> int:
-        return self._length
+        return -(-len(self._rows) // self._batch_size)
 
-    def __getitem__(self, row: int) -> int:
-        return row
-
-
-def splits_of(reader: Reader) -> tuple[str, ...]:
-    """Return the splits that a reader offers: `SPLITS`, then its `more_splits`."""
-    return (*SPLITS, *getattr(getattr(reader, "func", reader), "more_splits", ()))
-
-
-def collate(rows: Sequence[int], store: Store, texts: Sequence[str], tokenizer: Tokenizer) -> Batch:
-    """Gather B studies from a store; a study with several images gives its first."""
-    unique: dict[str, int] = {}
-    text_of = [unique.setdefault(texts[row], len(unique)) for row in rows]
-    pixels = store.pixels[[store.image_rows[row][0] for row in rows]]
-    return Batch(
-        torch.from_numpy(pixels),
-        torch.from_numpy(tokenizer(list(unique))),
-        torch.tensor(text_of),
-        torch.tensor(rows),
-    )
+    def __iter__(self) -> Iterator[list[int]]:
+        for start in range(0, len(self._rows), self._batch_size):
+            yield self._rows[start : start + self._batch_size].tolist()
 
 
 class DataModule(pl.LightningDataModule):
     """Serves the splits of a reader.
 
     Args:
-        reader: yields studies by split.
+        reader: yields studies by split, or opens splits that are prepared (`data=shards`).
         tokenizer: turns texts into int64 [B, L].
         image_side: side of the model's input in px.
-        batch_size: studies per step and process; a smaller training split lowers it.
+        batch_size: studies per step and process, at most; the batches of an epoch are equally large.
         num_workers: loader processes; 0 suffices for memory-mapped pixels.
-        text: which section stands for a study.
-        views: which images stand for a study.
-        seed: seeds the order of the training studies.
+        text: which section training sees.
+        evaluation_text: which section stands for a study in embeddings, index and metrics.
+        max_sentences: training draws no more than this many sentences of a text.
+        shuffle_sentences: training sees the sentences in random order.
+        images: which images of a study training sees.
+        views: which images stand for a study in embeddings, index and metrics.
+        fit: "pad" keeps the whole radiograph, "crop" its central square.
+        seed: of everything that is drawn.
         max_rejected: largest share of unusable rows, in [0, 1].
         cache: folder of the decoded pixels; MEDXPERT_CACHE or the user's cache folder when None.
 
@@ -80,8 +75,13 @@ class DataModule(pl.LightningDataModule):
         image_side: int,
         batch_size: int = 128,
         num_workers: int = 0,
-        text: Section = "longest",
+        text: TrainingText = "longest",
+        evaluation_text: Text = "longest",
+        max_sentences: int | None = None,
+        shuffle_sentences: bool = False,
+        images: TrainingImages = "first",
         views: Views = "frontal_first",
+        fit: Fit = "pad",
         seed: int = 0,
         max_rejected: float = 0.1,
         cache: str | None = None,
@@ -93,15 +93,19 @@ class DataModule(pl.LightningDataModule):
             raise ConfigError(f"max_rejected={max_rejected} lies outside [0, 1]")
         self._reader = reader
         self._tokenizer = tokenizer
-        self._image_side = image_side
         self._batch_size = batch_size
         self._num_workers = num_workers
-        self._text = text
-        self._views = views
+        self._draw = TextDraw(text, max_sentences, shuffle_sentences)
+        self._images = images
+        self._shown = Representation(image_side, evaluation_text, views, fit)
         self._seed = seed
         self._max_rejected = max_rejected
         self._cache = Path(cache) if cache else default_cache()
-        self.stores: dict[str, Store] = {}
+        self._order: EpochOrder | None = None
+        self._resumed: Place | None = None
+        self.stores: dict[str, Stored] = {}
+        self.leaks: dict[str, int | None] = {}
+        """Patients and images in two splits, null where no patient is known."""
 
     def prepare_data(self) -> None:
         """Decode every split once, before other processes open it."""
@@ -111,15 +115,31 @@ class DataModule(pl.LightningDataModule):
         """Open the stores.
 
         Raises:
-            DataError: too much had to be rejected.
+            DataError: too much had to be rejected, or a leak that the user does not accept.
         """
         if self.stores:
             return
-        self.stores = {split: self._open(split) for split in splits_of(self._reader)}
+        if isinstance(self._reader, Prepared):
+            self.stores = dict(self._reader.open_splits(self._shown, self._cache))
+            self.leaks = dict(self._reader.leaks)
+        else:
+            self.stores, self.leaks = self._decoded()
         self._check_rejected()
+        self._tell_fallbacks()
 
-    def _open(self, split: str) -> Store:
-        return open_store(self._reader, split, self._image_side, self._text, self._views, self._cache)
+    def _decoded(self) -> tuple[dict[str, Stored], dict[str, int | None]]:
+        """Open the stores of a reader's studies, training last, when all that it must not see is known."""
+        found, held_out = survey(self._reader), HeldOut(on_leak_of(self._reader))
+        stores: dict[str, Store] = {}
+        for split in sorted(found.studies, key=lambda split: split == TRAIN):
+            training = split == TRAIN
+            shown = self._shown._replace(every_image=training and self._images != "first")
+            studies, rejected = found.studies[split], found.rejected[split]
+            stores[split] = open_store(studies, rejected, split, shown, self._cache, held_out if training else None)
+            held_out.add(split, (name for name, _ in stores[split].hashed()))
+        images = shared_images({split: store.hashed() for split, store in stores.items()})
+        leaks = {"patients": None if found.patients is None else len(found.patients), "images": len(images)}
+        return {split: stores[split] for split in found.studies}, leaks
 
     @property
     def rejected(self) -> list[Rejected]:
@@ -128,55 +148,95 @@ class DataModule(pl.LightningDataModule):
 
     def _check_rejected(self) -> None:
         used = sum(len(store) for store in self.stores.values())
-        rejected = self.rejected
+        rejected = [item for item in self.rejected if item.reason not in (PATIENT, IMAGE)]
         share = len(rejected) / (used + len(rejected))
         if share > self._max_rejected:
             raise DataError(
                 f"{len(rejected)} of {used + len(rejected)} rows are unusable, more than max_rejected="
-                f"{self._max_rejected}; the first: {rejected[0].where}: {rejected[0].reason}"
+                f"{self._max_rejected}; the first: {rejected[0]}"
             )
-        if rejected:
-            log.warning("%d rows left out, see rejected.csv; the first: %s", len(rejected), rejected[0].where)
+        if self.rejected:
+            first = self.rejected[0]
+            log.warning(
+                "%d rows left out, see rejected.csv; the first: %s: %s", len(self.rejected), first.where, first.reason
+            )
+
+    def _tell_fallbacks(self) -> None:
+        wanted, reports = self._draw.text, self.stores[TRAIN].reports
+        fallbacks = sum(lacks(*pair, wanted) for pair in zip(reports.findings, reports.impressions, strict=True))
+        if fallbacks:
+            told = "loader.text=%s: %d of %d training studies lack a section; the other one stands for it"
+            log.info(told, wanted, fallbacks, len(reports.findings))
 
     def study_ids(self, split: str, rows: Sequence[int]) -> list[str]:
         """Name the studies at some rows of a split."""
         ids = self.stores[split].cases.study_ids
         return [ids[row] for row in rows]
 
-    def train_dataloader(self) -> DataLoader[int]:
-        """Shuffled batches of equal size.
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of nearly equal size that hold every study once.
 
         Raises:
             DataError: a process would see fewer than 2 studies.
+            ConfigError: weights that so few batches cannot honour.
         """
-        store, processes = self.stores["train"], world_size()
-        size = min(self._batch_size, len(store) // processes)
-        if size < 2:
-            raise DataError(f"split train has {len(store)} studies for {processes} processes; each needs at least 2")
-        if size < self._batch_size:
-            log.warning("loader.batch_size=%d lowered to the %d training studies of a process", self._batch_size, size)
-        order = torch.Generator().manual_seed(self._seed)
-        return self._loader(store, size, shuffle=True, drop_last=True, generator=order)
+        store = self.stores[TRAIN]
+        weights = store.reports.weights
+        order = EpochOrder(weights, self._batch_size, self._seed, rank(), world_size(), store.blocks)
+        if order.largest_batch < self._batch_size and len(order) == 1:
+            log.warning(
+                "loader.batch_size=%d lowered to the %d training studies of a process",
+                self._batch_size,
+                order.largest_batch,
+            )
+        if self._resumed:
+            order.enter(self._resumed)
+        self._order = order
+        return self._loader(Drawn(store, self._tokenizer, self._draw, self._images, self._seed), order)
 
-    def val_dataloader(self) -> DataLoader[int]:
+    def val_dataloader(self) -> DataLoader[Batch]:
         """All validation studies in order."""
-        return self._loader(self.stores["val"], self._batch_size)
+        store = self.stores["val"]
+        order = InOrder(len(store), self._batch_size, rank(), world_size())
+        return self._loader(Evaluated(store, self._tokenizer), order)
 
-    def _loader(
-        self,
-        store: Store,
-        size: int,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> DataLoader[int]:
+    def _loader(self, batches: Drawn | Evaluated, order: Sampler[Any]) -> DataLoader[Batch]:
         return DataLoader(
-            Rows(store),
-            size,
-            shuffle=shuffle,
-            drop_last=drop_last,
-            generator=generator,
+            batches,
+            batch_size=None,  # the order yields whole batches
+            sampler=order,
             num_workers=self._num_workers,
             persistent_workers=self._num_workers > 0,
-            collate_fn=partial(collate, store=store, texts=store.cases.texts, tokenizer=self._tokenizer),
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Remember the place in the training: what was learnt from, not what the loaders have fetched."""
+        loop = self.trainer.fit_loop  # type: ignore[union-attr]
+        batches: Any = loop.epoch_loop.batch_progress.current
+        place = Place(loop.epoch_progress.current.completed, batches.processed)
+        if self._order is not None and place.batch >= len(self._order):
+            place = Place(place.epoch + 1, 0)
+        return {"place": tuple(place), "made_of": self._made_of()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on at a place that a checkpoint remembers.
+
+        Raises:
+            ConfigError: the data, their order or the number of processes are others, so that the place means nothing.
+        """
+        for name, value in self._made_of().items():
+            if state_dict["made_of"].get(name) != value:
+                raise ConfigError(
+                    f"cannot go on: the checkpoint was made with {name}={state_dict['made_of'].get(name)}, now it is "
+                    f"{value}; go on with the same data, seed, batch size and processes"
+                )
+        self._resumed = Place(*state_dict["place"])
+
+    def _made_of(self) -> dict[str, Any]:
+        """Name everything that the order of training depends on."""
+        return {
+            "data": self.stores[TRAIN].fingerprint,
+            "seed": self._seed,
+            "batch_size": self._batch_size,
+            "processes": world_size(),
+        }

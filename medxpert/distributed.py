@@ -14,6 +14,11 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def rank() -> int:
+    """Number of this process among them, from 0."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
 class _Gather(torch.autograd.Function):
     """All-gather whose backward sums, over the ranks, the gradients that each rank's loss sends to a rank's rows."""
 

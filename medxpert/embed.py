@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from medxpert.config.build import build
@@ -12,6 +11,7 @@ from medxpert.config.command import command
 from medxpert.embedding import publish, start_on_disk
 from medxpert.errors import DataError
 from medxpert.models.clip import open_model
+from medxpert.resuming import read_config
 from medxpert.run import open_run
 
 
@@ -23,15 +23,13 @@ def main(cfg: DictConfig) -> None:
         DataError: the configuration is missing, or the data are no longer those of the run.
     """
     run = open_run(cfg.run)
-    if not (run.path / "config.yaml").is_file():
-        raise DataError(f"{run.path / 'config.yaml'} is missing; make the run again: python train.py")
-    made_with = OmegaConf.create(yaml.safe_load((run.path / "config.yaml").read_text(encoding="utf-8")))
+    made_with = OmegaConf.create(read_config(run.path))
     model = open_model(run.model)
     data = build(
         made_with.loader, reader=build(made_with.data), tokenizer=model.tokenizer, image_side=model.image_side
     )()
     data.setup()
-    changed = [split for split, name in run.provenance["stores"].items() if data.stores[split].folder.name != name]
+    changed = [split for split, name in run.provenance["stores"].items() if data.stores[split].fingerprint != name]
     if changed:
         raise DataError(
             f"the data of {run.path} changed since it was made ({', '.join(changed)}); bring back the files that "

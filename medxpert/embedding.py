@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from medxpert.data.store import Store
+from medxpert.data.stored import Stored
 from medxpert.data.zero_shot import prompts
 from medxpert.errors import DataError
 from medxpert.folders import atomic_folder, seal, write_json
@@ -38,7 +38,7 @@ class Vectors(NamedTuple):
     text: NDArray[np.float16]
 
 
-def embed(model: CLIP, store: Store, batch_size: int = 64) -> Vectors:
+def embed(model: CLIP, store: Stored, batch_size: int = 64) -> Vectors:
     """Embed a split in evaluation mode; a text that several studies share is encoded once.
 
     A study with several images gets the normalised mean of their rows.
@@ -46,7 +46,7 @@ def embed(model: CLIP, store: Store, batch_size: int = 64) -> Vectors:
     return Vectors(embed_images(model, store, batch_size), embed_texts(model, store.cases.texts, batch_size))
 
 
-def embed_images(model: CLIP, store: Store, batch_size: int) -> NDArray[np.float16]:
+def embed_images(model: CLIP, store: Stored, batch_size: int) -> NDArray[np.float16]:
     """Return one unit row per study, [N, D]."""
     flat = np.concatenate(store.image_rows)
     starts = np.cumsum([0, *(len(rows) for rows in store.image_rows[:-1])])
@@ -123,7 +123,7 @@ class Start:
     prompts: NDArray[np.float16]
 
 
-def starting_point(model: CLIP, stores: Mapping[str, Store]) -> Start:
+def starting_point(model: CLIP, stores: Mapping[str, Stored]) -> Start:
     """Embed every split before the first step."""
     vectors = {split: embed(model, store) for split, store in stores.items()}
     return Start(model.stage, vectors, embed_prompts(model))
@@ -152,7 +152,7 @@ def start_on_disk(run: Run) -> Start:
 
 
 def publish(
-    folder: Path, model: CLIP, stores: Mapping[str, Store], start: Start, make_index: Callable[[], Index]
+    folder: Path, model: CLIP, stores: Mapping[str, Stored], start: Start, make_index: Callable[[], Index]
 ) -> dict[str, Vectors]:
     """Write what a run offers beside its checkpoints: model, embeddings, prompts, index and samples.
 
@@ -168,7 +168,7 @@ def publish(
     for split, store in stores.items():
         arrays = _named(vectors[split]) | _named(start.vectors.get(split), "start_")
         arrays["truncated"] = truncated(model, store.cases.texts)
-        write_embeddings(folder / "embeddings" / split, arrays, store.folder / "cases.parquet", stamp)
+        write_embeddings(folder / "embeddings" / split, arrays, store.cases_path, stamp)
     with atomic_folder(folder / "prompts") as sibling:
         np.save(sibling / "prompts.npy", embed_prompts(model))
         np.save(sibling / "start_prompts.npy", start.prompts)
@@ -187,7 +187,7 @@ def _named(vectors: Vectors | None, prefix: str = "") -> dict[str, NDArray]:
     return {f"{prefix}{name}": array for name, array in vectors._asdict().items()} if vectors else {}
 
 
-def write_samples(folder: Path, store: Store, policy: Policy) -> None:
+def write_samples(folder: Path, store: Stored, policy: Policy) -> None:
     """Write up to 8 studies as PNG with what is known of them, so that every command has something to try."""
     with atomic_folder(folder) as sibling:
         truth = []
@@ -211,7 +211,7 @@ def _spread(count: int, wanted: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64))
 
 
-def _known(store: Store, row: int) -> dict[str, object]:
+def _known(store: Stored, row: int) -> dict[str, object]:
     cases = store.cases
     return {
         "study_id": cases.study_ids[row],

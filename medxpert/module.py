@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,6 +23,10 @@ MAX_SCALE = 100.0
 
 class ContrastiveModule(pl.LightningModule):
     """Trains a CLIP on batches of studies.
+
+    Where a batch has two images or two texts of each study, the loss is the mean over their combinations (as in
+    CXR-CLIP, You et al., MICCAI 2023, without its terms between images or between texts). Each combination contrasts
+    whole studies, so no two images or texts of one study are ever negatives.
 
     Args:
         model: the encoder; frozen parameters stay as they are.
@@ -55,14 +60,25 @@ class ContrastiveModule(pl.LightningModule):
             DataError: the loss is not finite; names the step and the studies.
         """
         self._clamp_scale()
-        embedded = self.embed(batch)
         scale = self.model.logit_scale.exp()
-        loss: Tensor = self.loss(embedded.image, embedded.text, scale)
+        pairs = list(product(self._images(batch), self._texts(batch)))
+        loss = torch.stack([self.loss(image, text, scale) for image, text in pairs]).mean()
         if not torch.isfinite(loss):
             raise DataError(self._diverged(loss, batch))
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.rows))
         self.log_dict({"train/scale": scale, "train/lr": self.trainer.optimizers[0].param_groups[0]["lr"]})
         return loss
+
+    def _images(self, batch: Batch) -> Sequence[Tensor]:
+        """Return the unit rows [B, D] of each study's image, or of its two images."""
+        if batch.second_pixels is None:
+            return (self.model.encode_image(batch.pixels),)
+        return self.model.encode_image(torch.cat([batch.pixels, batch.second_pixels])).chunk(2)
+
+    def _texts(self, batch: Batch) -> Sequence[Tensor]:
+        """Return the unit rows [B, D] of each study's text, or of its two texts."""
+        unique = self.model.encode_text(batch.tokens)
+        return [unique[of] for of in (batch.text_of, batch.second_text_of) if of is not None]
 
     @torch.no_grad()
     def _clamp_scale(self) -> None:

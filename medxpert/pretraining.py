@@ -127,7 +127,7 @@ class Pretraining:
         return {
             "version": PRETRAINING_VERSION,
             "architecture": asdict(model.architecture),
-            "stores": {split: store.folder.name for split, store in data.stores.items()},
+            "stores": {split: store.fingerprint for split, store in data.stores.items()},
             "max_epochs": self.max_epochs,
             "batch_size": self.batch_size,
             "lr": self.lr,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -32,6 +33,11 @@ def strictest(policies: Iterable[str]) -> Policy:
         ConfigError: one of them is not one of `POLICIES`.
     """
     return max((checked(policy) for policy in policies), key=POLICIES.index, default="private")
+
+
+def without_credentials(location: str) -> str:
+    """Return a URI without the key and secret that may stand before its host."""
+    return re.sub(r"(?<=://)[^/@]*@", "", location)
 
 
 def may_leave(policy: str, destination: Destination) -> bool:

@@ -15,7 +15,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import yaml
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -28,14 +27,15 @@ from medxpert.embedding import Start, publish, starting_point
 from medxpert.errors import ConfigError
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
-from medxpert.evaluation.tables.console import show
 from medxpert.evaluation.tables.split import tables
 from medxpert.folders import atomic_file, explained
 from medxpert.models.clip import CLIP, NOTHING_FROZEN
 from medxpert.module import ContrastiveModule
 from medxpert.pretraining import Pretrained, Pretraining
 from medxpert.provenance import environment
-from medxpert.run import PROVENANCE, Run, finish_run
+from medxpert.resuming import Job, job_of, keep_curves
+from medxpert.run import Run, finish_run
+from medxpert.tables.console import show
 from medxpert.words import Policy, Rejected
 
 log = logging.getLogger(__name__)
@@ -55,25 +55,30 @@ class Parts:
 def train(cfg: DictConfig) -> None:
     """Run the chain; only the first process writes."""
     quieten()
+    job = job_of(cfg)
+    cfg = job.cfg
     if not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed={cfg.seed} lies outside 0..{2**32 - 1}")
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_flush_denormal(True)
-    parts = assemble(cfg)
+    parts = assemble(job)
+    if parts.trainer.is_global_zero and job.checkpoint:
+        keep_curves(parts.folder)
     with interruptible():
         parts.trainer.validate(parts.module, datamodule=parts.data, verbose=False)
     parts.module.model.to(parts.trainer.strategy.root_device)
-    if parts.trainer.is_global_zero:
-        write_config(parts.folder, resolve(cfg))
+    if parts.trainer.is_global_zero and job.checkpoint is None:
+        write_config(parts.folder, {**resolve(job.cfg), "choices": job.choices})
     start = starting_point(parts.module.model, parts.data.stores) if parts.trainer.is_global_zero else None
     with interruptible(), explained(parts.folder):
-        parts.trainer.fit(parts.module, datamodule=parts.data)
+        path = None if job.checkpoint is None else str(job.checkpoint)
+        parts.trainer.fit(parts.module, datamodule=parts.data, ckpt_path=path, weights_only=True)
     if not parts.trainer.global_step:
         raise ConfigError(
             "no step was taken: raise trainer.max_epochs, trainer.max_steps or trainer.limit_train_batches"
         )
     if start is not None and not parts.trainer.fast_dev_run:  # type: ignore[attr-defined]
-        finish(cfg, parts, start)
+        finish(job, parts, start)
     leave_group()
 
 
@@ -95,16 +100,15 @@ def quieten() -> None:
         "Found .* in eval mode",
         "`isinstance\\(treespec",
         "The number of training batches",
+        "You're resuming from a checkpoint that ended before the epoch ended",  # the data module remembers the place
         ".* does not have many workers",
     ):
         warnings.filterwarnings("ignore", message=remark)
 
 
-def assemble(cfg: DictConfig) -> Parts:
+def assemble(job: Job) -> Parts:
     """Build every part of a checked configuration."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    if (folder / PROVENANCE).exists():
-        raise ConfigError(f"hydra.run.dir={folder} holds a finished run; give another folder")
+    cfg = job.cfg
     pretrained = pretrain(cfg)
     weights = {"weights": str(pretrained.folder)} if pretrained else {}
     model: CLIP = build(cfg.model, **weights)
@@ -114,9 +118,9 @@ def assemble(cfg: DictConfig) -> Parts:
         cfg.trainer,
         callbacks=[callback for callback in (build(cfg.callbacks) or {}).values() if callback],
         logger=list((build(cfg.logger) or {}).values()),
-        default_root_dir=str(folder),
+        default_root_dir=str(job.folder),
     )
-    return Parts(folder, module, data, trainer, pretrained)
+    return Parts(job.folder, module, data, trainer, pretrained)
 
 
 def pretrain(cfg: DictConfig) -> Pretrained | None:
@@ -149,37 +153,37 @@ def load_best(trainer: pl.Trainer, module: ContrastiveModule) -> None:
         module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
 
 
-def finish(cfg: DictConfig, parts: Parts, start: Start) -> None:
+def finish(job: Job, parts: Parts, start: Start) -> None:
     """Export, embed, index, measure on validation, and let outputs/latest point here."""
     model, stores, folder = parts.module.model, parts.data.stores, parts.folder
     load_best(parts.trainer, parts.module)
     model.stage = "adapted"
     model.to(parts.trainer.strategy.root_device)
-    vectors = publish(folder, model, stores, start, partial(build, cfg.index))
+    vectors = publish(folder, model, stores, start, partial(build, job.cfg.index))
     log_panel(parts.trainer.loggers, stores["val"], *vectors["val"])
     write_rejected(folder / "rejected.csv", parts.data.rejected, model.policy)
-    known = provenance(cfg, parts, start)
-    result = measure_run(Run(folder), "val", start.stage, cfg.seed)
+    known = provenance(job, parts, start)
+    result = measure_run(Run(folder), "val", start.stage, job.cfg.seed)
     write_metrics(folder / METRICS, result, known["policy"])
     finish_run(folder, known)
     show(tables(result), known["policy"], [str(folder)], details=False)
 
 
-def provenance(cfg: DictConfig, parts: Parts, start: Start) -> dict[str, Any]:
+def provenance(job: Job, parts: Parts, start: Start) -> dict[str, Any]:
     """Return what the run was made with."""
-    choices = HydraConfig.get().runtime.choices
     stores = parts.data.stores
     return {
         **environment(),
-        "seed": cfg.seed,
-        "model": choices["model"],
-        "data": choices["data"],
+        "seed": job.cfg.seed,
+        "model": job.choices["model"],
+        "data": job.choices["data"],
         "pretrained": parts.pretrained.known if parts.pretrained else None,
         "starting_stage": start.stage,
         "policy": parts.module.model.policy,
-        "stores": {split: store.folder.name for split, store in stores.items()},
+        "stores": {split: store.fingerprint for split, store in stores.items()},
         "studies": {split: len(store) for split, store in stores.items()},
         "rejected": len(parts.data.rejected),
+        "leaks": parts.data.leaks,
         "steps": parts.trainer.global_step,
         "processes": parts.trainer.world_size,
     }
@@ -189,5 +193,5 @@ def write_rejected(path: Path, rejected: Sequence[Rejected], policy: Policy) -> 
     """List what was left out, and why."""
     with atomic_file(path) as sibling, sibling.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(("where", "reason", "policy"))
-        rows.writerows((item.where, item.reason, policy) for item in rejected)
+        rows.writerow(("where", "reason", "detail", "policy"))
+        rows.writerows((item.where, item.reason, item.detail, policy) for item in rejected)

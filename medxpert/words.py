@@ -49,6 +49,9 @@ class Study:
     Attributes:
         text_kind: "prompt" where the text is a sentence made from labels, not a report.
         labels: observation name -> 1 positive, 0 negative, -1 uncertain; names not mentioned are absent.
+        patient_id: "" where nobody knows; such studies are no evidence that two splits are disjoint.
+        policy: what may be done with it, whatever else it is mixed with.
+        weight: how often training sees the study in an epoch, on average.
         truth: what a generator knows and no reader of real data does, as plain JSON values:
             {"image": {...}, "report": {...}}.
     """
@@ -63,15 +66,26 @@ class Study:
     source: str = ""
     policy: Policy = "private"
     text_kind: Literal["report", "prompt"] = "report"
+    weight: float = 1.0
     truth: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One row or image that could not be used, and why. Readers yield it in a study's place."""
+    """One row or image that could not be used. Readers yield it in a study's place.
+
+    Attributes:
+        where: a file and line, or a study and image.
+        reason: a short phrase, one of few, so that equal faults can be counted.
+        detail: what was expected and found there.
+    """
 
     where: str
     reason: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
 
 
 class Reader(Protocol):

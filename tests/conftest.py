@@ -71,6 +71,12 @@ def process(folder: Path, script: str, *arguments: str) -> Outcome:
 
 
 @pytest.fixture(scope="session")
+def script(cache: Path) -> Callable[..., Outcome]:
+    """Call a root script in a process of its own."""
+    return process
+
+
+@pytest.fixture(scope="session")
 def train_small(cache: Path) -> Callable[..., Outcome]:
     """Call train.py in a process of its own, with a small model on a small phantom."""
     return lambda folder, *arguments: process(folder, "train.py", *SMALL, *arguments)

@@ -10,8 +10,9 @@ import torch
 import yaml
 
 from medxpert import pretraining
-from medxpert.data.shapes import read
+from medxpert.data.readers.shapes import read
 from medxpert.data.store import open_store
+from medxpert.data.stored import Representation
 from medxpert.errors import ConfigError, DataError
 from medxpert.folders import MANIFEST, sha256, verified
 from medxpert.models.clip import Freeze, open_model
@@ -151,7 +152,7 @@ def test_frozen_blocks_keep_their_weights_and_statistics_while_the_rest_trains(s
     folder = settings()(make_model).folder
     model = clip_tiny(**TINY, weights=str(folder), freeze=Freeze(image_blocks=1))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    store = open_store(READER, "train", 32, "longest", "mean", tmp_path)
+    store = open_store(list(READER("train")), [], "train", Representation(32), tmp_path)
     pixels = torch.from_numpy(np.array(store.pixels[:16]))
     model.train()
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)

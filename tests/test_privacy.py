@@ -1,7 +1,7 @@
 import pytest
 
 from medxpert.errors import ConfigError
-from medxpert.privacy import may_leave, strictest
+from medxpert.privacy import may_leave, strictest, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,15 @@ def test_only_open_data_leave(policy, destination):
 def test_unknown_policy(call):
     with pytest.raises(ConfigError, match="expected one of open, credentialed, private, found 'secret'"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("s3://key:secret@bucket/shards?region=eu", "s3://bucket/shards?region=eu"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+        ("outputs/a", "outputs/a"),
+    ],
+)
+def test_credentials_are_not_shown(location, shown):
+    assert without_credentials(location) == shown

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from medxpert.data.phantom import read
+from medxpert.data.readers.phantom import read
 from medxpert.data.store import Store, default_cache, open_store
 from medxpert.embedding import embed
 from medxpert.metrics.ranking import fractions

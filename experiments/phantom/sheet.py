@@ -7,7 +7,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from medxpert.data.phantom import read
+from medxpert.data.readers.phantom import read
 from medxpert.drawing import Tile, contact_sheet
 from medxpert.images.files import ImageFile, load
 from medxpert.text import longest_section

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
-from medxpert.data.store import Store
+from medxpert.data.stored import Stored
 from medxpert.metrics.scores import top_k
 from medxpert.privacy import may_leave
 
@@ -25,7 +25,9 @@ class Example(NamedTuple):
     caption: str
 
 
-def log_panel(loggers: Sequence[Logger], store: Store, image: NDArray[np.floating], text: NDArray[np.floating]) -> None:
+def log_panel(
+    loggers: Sequence[Logger], store: Stored, image: NDArray[np.floating], text: NDArray[np.floating]
+) -> None:
     """Show a few studies of a split, embedded as unit rows [N, D], to every logger that shows pictures.
 
     Nothing is shown unless the policy lets pictures and texts go to a logger.
@@ -39,7 +41,7 @@ def log_panel(loggers: Sequence[Logger], store: Store, image: NDArray[np.floatin
         _show(logger, examples)
 
 
-def _examples(store: Store, image: NDArray[np.floating], text: NDArray[np.floating]) -> list[Example]:
+def _examples(store: Stored, image: NDArray[np.floating], text: NDArray[np.floating]) -> list[Example]:
     rows = np.linspace(0, len(store) - 1, min(NUM_IMAGES, len(store))).round().astype(int)
     found = top_k(image[rows], text, NUM_TEXTS).rows
     texts = store.cases.texts

@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from medxpert.errors import ConfigError, MedXpertError
+from medxpert.privacy import without_credentials
 
 _BUGS = (AssertionError, AttributeError, LookupError, NameError)
 """What no constructor raises to refuse an argument."""
@@ -48,7 +49,8 @@ def build(node: DictConfig | None, **arguments: Any) -> Any:
 def resolve(cfg: DictConfig) -> dict[str, Any]:
     """Return a configuration as plain dicts and lists, all references followed, without any secret.
 
-    A secret is a value under a name that is or ends in `key`, `token`, `secret` or `password`.
+    A secret is a value under a name that is or ends in `key`, `token`, `secret` or `password`, and what stands before
+    the host of a URI.
     """
     plain: dict[str, Any] = _without_secrets(OmegaConf.to_container(cfg, resolve=True))
     return plain
@@ -57,7 +59,9 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_secrets(child) for key, child in value.items() if not _SECRET.search(str(key))}
-    return [_without_secrets(child) for child in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_without_secrets(child) for child in value]
+    return without_credentials(value) if isinstance(value, str) else value
 
 
 def _origin(error: Exception) -> Exception:

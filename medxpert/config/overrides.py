@@ -6,7 +6,20 @@ import re
 from collections.abc import Collection
 
 LITERAL_KEYS = frozenset(
-    {"query", "question", "image", "images", "prior", "output", "run", "embeddings", "train", "compare", "transfer"}
+    {
+        "query",
+        "question",
+        "image",
+        "images",
+        "prior",
+        "output",
+        "run",
+        "embeddings",
+        "train",
+        "compare",
+        "transfer",
+        "resume",
+    }
 )
 """Keys whose values are free text or paths: taken letter by letter, never parsed, never swept over."""
 

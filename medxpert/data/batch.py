@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import Dataset
+
+from medxpert.data.order import Draw
+from medxpert.data.sections import TextDraw
+from medxpert.data.stored import Stored
+
+Tokenizer = Callable[[Sequence[str]], NDArray[np.int64]]
+TrainingImages = Literal["first", "random", "two"]
+"""Which images of a study training sees: always the one preferred, one drawn in every epoch, or two of them."""
 
 
 class Batch(NamedTuple):
-    """B studies; identical texts stand once.
+    """B studies, with one or two images and one or two texts each; identical texts stand once.
 
     Attributes:
         pixels: uint8 [B, S, S] grey.
         tokens: int64 [U, L] the unique texts, padded to the longest.
         text_of: int64 [B] which of the U texts belongs to each study.
         rows: int64 [B] the studies' rows in their store.
+        second_pixels: uint8 [B, S, S] another image of each study, the same where it has only one; None where one
+            image is wanted.
+        second_text_of: int64 [B] another text of each study, likewise.
     """
 
     pixels: Tensor
     tokens: Tensor
     text_of: Tensor
     rows: Tensor
+    second_pixels: Tensor | None = None
+    second_text_of: Tensor | None = None
 
 
 class Embedded(NamedTuple):
@@ -29,3 +48,77 @@ class Embedded(NamedTuple):
     image: Tensor
     text: Tensor
     rows: Tensor
+
+
+class _Sight(NamedTuple):
+    """What one draw shows of its study."""
+
+    row: int
+    images: Sequence[int]
+    texts: Sequence[str]
+
+
+def _batch(store: Stored, sights: Sequence[_Sight], tokenizer: Tokenizer) -> Batch:
+    unique: dict[str, int] = {}
+    texts = [
+        [unique.setdefault(text, len(unique)) for text in one] for one in zip(*(s.texts for s in sights), strict=True)
+    ]
+    pixels = [torch.from_numpy(store.pixels[list(rows)]) for rows in zip(*(s.images for s in sights), strict=True)]
+    return Batch(
+        pixels[0],
+        torch.from_numpy(tokenizer(list(unique))),
+        torch.tensor(texts[0]),
+        torch.tensor([sight.row for sight in sights]),
+        pixels[1] if len(pixels) > 1 else None,
+        torch.tensor(texts[1]) if len(texts) > 1 else None,
+    )
+
+
+@dataclass(frozen=True)
+class Evaluated(Dataset[Batch]):
+    """The studies of a split as they are always shown: the preferred image, the text of the cases table."""
+
+    store: Stored
+    tokenizer: Tokenizer
+
+    def __getitem__(self, rows: Sequence[int]) -> Batch:
+        """Gather the studies at some rows."""
+        images, texts = self.store.image_rows, self.store.cases.texts
+        sights = [_Sight(row, images[row][:1].tolist(), texts[row : row + 1]) for row in rows]
+        return _batch(self.store, sights, self.tokenizer)
+
+
+@dataclass(frozen=True)
+class Drawn(Dataset[Batch]):
+    """The studies of a split as training draws them.
+
+    Args:
+        store: the split.
+        tokenizer: turns texts into int64 [U, L].
+        text: draws the texts of a study.
+        images: which images.
+        seed: of everything drawn.
+    """
+
+    store: Stored
+    tokenizer: Tokenizer
+    text: TextDraw
+    images: TrainingImages
+    seed: int
+
+    def __getitem__(self, draws: Sequence[Draw]) -> Batch:
+        """Gather a batch."""
+        return _batch(self.store, [self._sight(draw) for draw in draws], self.tokenizer)
+
+    def _sight(self, draw: Draw) -> _Sight:
+        generator = np.random.default_rng((self.seed, *draw))
+        reports, rows = self.store.reports, self.store.every_image[draw.row]
+        texts = self.text(reports.findings[draw.row], reports.impressions[draw.row], generator)
+        return _Sight(draw.row, self._images(rows, generator), texts)
+
+    def _images(self, rows: NDArray[np.int64], generator: np.random.Generator) -> Sequence[int]:
+        if self.images == "first":
+            return rows[:1].tolist()
+        if self.images == "random":
+            return [int(generator.choice(rows))]
+        return np.resize(generator.permutation(rows), 2).tolist()

@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from medxpert.data.tables import Row
+from medxpert.data.labels import label_value
+from medxpert.data.tables import Row, RowError
 from medxpert.errors import ConfigError, DataError
 from medxpert.ontology import POSITIVE, observation
 from medxpert.words import SPLITS
@@ -77,11 +78,11 @@ class Columns:
         """Return one of `SPLITS`.
 
         Raises:
-            ValueError: the cell names none.
+            RowError: the cell names none.
         """
         cell = self.cell(row, "split")
         if cell.lower() not in _NAMES["splits"]:
-            raise ValueError(f"split: expected {', '.join(SPLITS)}, found {cell!r}")
+            raise RowError("unknown split", f"expected {', '.join(SPLITS)}, found {cell!r}")
         split: str = _NAMES["splits"][cell.lower()]
         return split
 
@@ -98,13 +99,13 @@ class Columns:
         """Return the data set's own label names -> 1, 0 or -1, as far as the row tells them.
 
         Raises:
-            ValueError: a joined name is unknown, or a value is none of 1, 0, -1 and nothing.
+            RowError: a joined name is unknown, or a value is none of 1, 0, -1 and nothing.
         """
         names = self.joined(row)
         unknown = [name for name in names if not _is_label(name)]
         if unknown:
-            raise ValueError(f"unknown label {unknown[0]!r}")
-        found = {name: _value(name, row.cells[place]) for name, place in self.labels.items()}
+            raise RowError("unknown label", repr(unknown[0]))
+        found = {name: label_value(name, row.cells[place]) for name, place in self.labels.items()}
         return dict.fromkeys(names, POSITIVE) | {name: v for name, v in found.items() if v is not None}
 
 
@@ -114,10 +115,3 @@ def _is_label(name: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _value(name: str, cell: str) -> int | None:
-    if cell.lower() not in _NAMES["values"]:
-        raise ValueError(f"{name}: expected 1, 0, -1 or nothing, found {cell!r}")
-    value: int | None = _NAMES["values"][cell.lower()]
-    return value

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from medxpert.errors import DataError
+from medxpert.images.errors import ImageError
 from medxpert.images.files import load
+from medxpert.images.resize import Fit
 from medxpert.words import Image
 
+Made = TypeVar("Made")
 THUMBNAIL_PX = 128
 _IMAGES_PER_BLOCK = 2048
 _FEW_IMAGES = 256
@@ -32,14 +36,18 @@ class Decoded:
     Attributes:
         pixels: uint8 [side, side]; None when the image is unusable.
         thumbnail: a grey JPEG of at most 128 px.
-        reason: why there are no pixels; empty when there are.
+        sha256: of the pixels.
         path: the file it came from; empty when it came from none.
+        reason: why there are no pixels, one of few phrases; empty when there are.
+        detail: what was expected and found.
     """
 
     pixels: NDArray[np.uint8] | None
     thumbnail: bytes = b""
-    reason: str = ""
+    sha256: str = ""
     path: str = ""
+    reason: str = ""
+    detail: str = ""
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
@@ -51,20 +59,34 @@ def thumbnail(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def decode(image: Image, side: int) -> Decoded:
+def decode(image: Image, side: int, fit: Fit = "pad") -> Decoded:
     """Decode one image to `side` pixels; a broken one yields its reason."""
     try:
-        pixels = load(image, side)
-    except DataError as error:
-        return Decoded(None, reason=str(error))
+        pixels = load(image, side, fit)
+    except ImageError as error:
+        return Decoded(None, reason=error.reason, detail=str(error))
+    return Decoded(pixels, thumbnail(pixels), hashlib.sha256(pixels.tobytes()).hexdigest(), origin(image))
+
+
+def origin(image: Image) -> str:
+    """Return the absolute path of the file that an image comes from; empty where it comes from none."""
     path = getattr(image, "path", None)
-    return Decoded(pixels, thumbnail(pixels), path=str(Path(path).resolve()) if path else "")
+    return str(Path(path).resolve()) if path else ""
 
 
-def decode_all(images: Sequence[Image], side: int) -> Iterator[Decoded]:
-    """Decode images in order, in worker processes when there are many."""
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    work = partial(decode, side=side)
+def decode_all(images: Sequence[Image], side: int, fit: Fit = "pad") -> Iterator[Decoded]:
+    """Decode images in order, on all cores when there are many."""
+    return on_all_cores(partial(decode, side=side, fit=fit), images)
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def on_all_cores(work: Callable[[Image], Made], images: Sequence[Image]) -> Iterator[Made]:
+    """Do the work on each image, in order, in worker processes when there are many; both must pickle."""
+    workers = num_cores()
     if workers == 1 or len(images) < _FEW_IMAGES:
         yield from map(work, images)
         return

@@ -1,4 +1,4 @@
-"""Decoded studies on disk: pixels as one memory-mapped array, everything else as a cases table.
+"""Decoded studies on disk: pixels as one memory-mapped array, everything else as tables.
 
 A store is named by a fingerprint of what goes into it, so a second run on the same data opens it at once.
 """
@@ -7,33 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
-from medxpert.cases import Cases, encode_labels, write_cases
-from medxpert.data.decoding import Decoded, decode_all
-from medxpert.errors import DataError
-from medxpert.folders import MANIFEST, atomic_folder, seal, verified
-from medxpert.privacy import strictest
-from medxpert.text import longest_section
-from medxpert.words import Image, Policy, Reader, Rejected, Study
+from medxpert.cases import Cases
+from medxpert.data.leaks import HeldOut
+from medxpert.data.sections import Reports, read_reports
+from medxpert.data.store_writing import StoreWriter
+from medxpert.data.stored import Representation, Views, frontal_first
+from medxpert.folders import MANIFEST, verified
+from medxpert.words import Policy, Rejected, Study
 
-Views = Literal["frontal_first", "mean"]
-Section = Literal["longest", "findings", "impression"]
-_LAYOUT = 2
-_PREFERENCE = {"PA": 0, "AP": 0, "": 1}
-"""Order of the views; all others come last."""
-log = logging.getLogger(__name__)
+_LAYOUT = 3
 
 
 def default_cache() -> Path:
@@ -43,9 +35,21 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True)
 class Store:
-    """The N usable studies of one split, opened from their folder."""
+    """The N usable studies of one split, opened from their folder; see `Stored`."""
 
     folder: Path
+    views: Views = "frontal_first"
+    blocks: None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The folder's name tells its content."""
+        return self.folder.name
+
+    @property
+    def cases_path(self) -> Path:
+        """File of the cases table."""
+        return self.folder / "cases.parquet"
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -55,7 +59,12 @@ class Store:
     @cached_property
     def cases(self) -> Cases:
         """The cases table, N rows."""
-        return Cases(self.folder / "cases.parquet")
+        return Cases(self.cases_path)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """What training may draw of the N texts."""
+        return read_reports(self.folder / "reports.parquet")
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
@@ -64,10 +73,20 @@ class Store:
         return pixels
 
     @cached_property
+    def hashes(self) -> list[str]:
+        """SHA-256 of the decoded pixels of each of the M images."""
+        return [row.tobytes().hex() for row in np.load(self.folder / "hashes.npy")]
+
+    @cached_property
+    def every_image(self) -> list[NDArray[np.int64]]:
+        """For each of the N studies, the rows of its images in `pixels`, the one preferred first."""
+        owners, rows = np.load(self.folder / "image_rows.npy").T
+        return np.split(rows, np.flatnonzero(np.diff(owners)) + 1)
+
+    @cached_property
     def image_rows(self) -> list[NDArray[np.int64]]:
-        """For each of the N studies, the rows of its images in `pixels`."""
-        rows = np.load(self.folder / "image_rows.npy")
-        return np.split(rows[:, 1], np.flatnonzero(np.diff(rows[:, 0])) + 1) if len(rows) else []
+        """For each of the N studies, the rows that stand for it."""
+        return [rows[:1] for rows in self.every_image] if self.views == "frontal_first" else self.every_image
 
     @property
     def policy(self) -> Policy:
@@ -80,142 +99,67 @@ class Store:
         """What could not be used."""
         return [Rejected(*row) for row in self.manifest["rejected"]]
 
+    def hashed(self) -> Iterator[tuple[str, str]]:
+        """Yield hash and study id of each image, those of dropped studies included."""
+        for study_id, rows in zip(self.cases.study_ids, self.every_image, strict=True):
+            yield from ((self.hashes[row], study_id) for row in rows)
+        yield from ((name, study_id) for study_id, name in self.manifest["dropped_images"])
+
     def __len__(self) -> int:
         return len(self.cases)
 
 
-def open_store(reader: Reader, split: str, side: int, text: Section, views: Views, cache: Path) -> Store:
+def open_store(
+    studies: Sequence[Study],
+    rejected: Sequence[Rejected],
+    split: str,
+    shown: Representation,
+    cache: Path,
+    held_out: HeldOut | None = None,
+) -> Store:
     """Open the store of one split, building it first when it is new.
 
+    Args:
+        studies: what a reader yields for it.
+        rejected: what the reader could not use.
+        split: its name.
+        shown: what of a study is stored.
+        cache: folder of the stores.
+        held_out: images of other splits that no study may have.
+
     Raises:
-        DataError: the split has no usable study.
+        DataError: the split has no usable study, or an image is held out and the user wants to fail.
         ConfigError: the cache folder cannot be written.
     """
-    items = [_usable(item, text, views) for item in reader(split)]
-    studies = [item for item in items if isinstance(item, Study)]
-    rejected = [item for item in items if isinstance(item, Rejected)]
-    folder = cache / _fingerprint(studies, rejected, f"{_LAYOUT} {split} {side} {text} {views}")
+    faults = {study.study_id: fault for study in studies if (fault := _fault(study))}
+    usable = [_chosen(study, shown) for study in studies if study.study_id not in faults]
+    unusable = [*rejected, *faults.values()]
+    folder = cache / _fingerprint(usable, unusable, [_LAYOUT, split, *shown], held_out)
     if not (folder / MANIFEST).is_file():
-        _build(folder, studies, rejected, split, side, text)
-    return Store(folder)
+        StoreWriter(folder, split, shown, held_out or HeldOut("keep"))(usable, unusable)
+    return Store(folder, shown.views)
 
 
-def _usable(item: Study | Rejected, text: Section, views: Views) -> Study | Rejected:
-    if isinstance(item, Rejected):
-        return item
-    if not _section(item, text)[1].strip():
-        return Rejected(item.study_id, f"no text (loader.text={text})")
-    if not item.images:
-        return Rejected(item.study_id, "no image")
-    if views == "frontal_first":
-        return replace(item, images=(_frontal_first(item.images),))
-    return item
+def _fault(study: Study) -> Rejected | None:
+    if not study.findings.strip() and not study.impression.strip():
+        return Rejected(study.study_id, "no text")
+    return None if study.images else Rejected(study.study_id, "no image")
 
 
-def _section(study: Study, text: Section) -> tuple[str, str]:
-    if text == "longest":
-        section = longest_section(study.findings, study.impression)
-        name, content = section.name, section.text
-    else:
-        name, content = text, getattr(study, text)
-    return ("prompt" if study.text_kind == "prompt" else name), content
+def _chosen(study: Study, shown: Representation) -> Study:
+    images = frontal_first(study.images)
+    one = shown.views == "frontal_first" and not shown.every_image
+    return replace(study, images=tuple(images[:1] if one else images))
 
 
-def _frontal_first(images: Sequence[Image]) -> Image:
-    return min(images, key=lambda image: _PREFERENCE.get(image.view.upper(), len(_PREFERENCE)))
-
-
-def _fingerprint(studies: Sequence[Study], rejected: Sequence[Rejected], settings: str) -> str:
-    digest = hashlib.sha256(settings.encode())
+def _fingerprint(
+    studies: Sequence[Study], rejected: Sequence[Rejected], settings: Sequence[Any], held_out: HeldOut | None
+) -> str:
+    digest = hashlib.sha256(json.dumps([settings, held_out.hashes if held_out else None]).encode())
     for study in studies:
         images = [image.fingerprint() for image in study.images]
         fields = [study.study_id, study.patient_id, study.findings, study.impression, study.source, study.policy]
-        digest.update(json.dumps([fields, dict(study.labels), study.truth, study.text_kind, images]).encode())
-    digest.update(json.dumps([[item.where, item.reason] for item in rejected]).encode())
+        kind = [study.truth, study.text_kind, study.weight]
+        digest.update(json.dumps([fields, dict(study.labels), kind, images]).encode())
+    digest.update(json.dumps([[item.where, item.reason, item.detail] for item in rejected]).encode())
     return digest.hexdigest()[:24]
-
-
-def _build(
-    folder: Path, studies: Sequence[Study], rejected: Sequence[Rejected], split: str, side: int, text: Section
-) -> None:
-    """Decode every image once; a study stays as long as one of its images can be used."""
-    images = [image for study in studies for image in study.images]
-    log.info("decoding %d images of %s at %d px into %s", len(images), split, side, folder)
-    with atomic_folder(folder, first_wins=True) as sibling:
-        pixels = np.lib.format.open_memmap(sibling / "pixels.npy", "w+", np.uint8, (len(images), side, side))
-        _claim(sibling / "pixels.npy")
-        decoded = list(_fill(pixels, decode_all(images, side), split))
-        kept = _kept(studies, decoded)
-        if not kept:
-            raise DataError(_nothing_left(split, rejected, decoded))
-        cases = [
-            _case(study, decoded[rows[0]], text)
-            | {"split": split, "images": len(rows), "image_hash": hashlib.sha256(pixels[rows[0]]).hexdigest()}
-            for study, rows in kept
-        ]
-        write_cases(sibling / "cases.parquet", cases)
-        pairs = [(place, row) for place, (_, rows) in enumerate(kept) for row in rows]
-        np.save(sibling / "image_rows.npy", np.array(pairs, dtype=np.int64))
-        broken = [(s.study_id, d.reason) for s, d in zip(_owners(studies), decoded, strict=True) if d.reason]
-        seal(
-            sibling,
-            {
-                "split": split,
-                "side": side,
-                "policy": strictest(study.policy for study, _ in kept),
-                "rejected": [(item.where, item.reason) for item in rejected] + broken,
-            },
-        )
-
-
-def _claim(path: Path) -> None:
-    """Take the disk space of a sparse file now: a full disk would kill the process while the memory map is written."""
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-
-
-def _fill(pixels: NDArray[np.uint8], decoded: Iterator[Decoded], split: str) -> Iterator[Decoded]:
-    console = Console(stderr=True)
-    steps = track(decoded, f"decoding {split}", total=len(pixels), console=console, transient=True)
-    for row, item in enumerate(steps):
-        if item.pixels is not None:
-            pixels[row] = item.pixels
-        yield replace(item, pixels=None)
-
-
-def _owners(studies: Sequence[Study]) -> Iterator[Study]:
-    return (study for study in studies for _ in study.images)
-
-
-def _kept(studies: Sequence[Study], decoded: Sequence[Decoded]) -> list[tuple[Study, list[int]]]:
-    """Pair each study with the rows of its usable images; leave out studies that have none."""
-    ends = np.cumsum([len(study.images) for study in studies])
-    rows = [
-        [row for row in range(end - len(study.images), end) if not decoded[row].reason]
-        for study, end in zip(studies, ends, strict=True)
-    ]
-    return [(study, own) for study, own in zip(studies, rows, strict=True) if own]
-
-
-def _nothing_left(split: str, rejected: Sequence[Rejected], decoded: Sequence[Decoded]) -> str:
-    reasons = [item.reason for item in rejected] + [item.reason for item in decoded if item.reason]
-    why = f"; the first of {len(reasons)} reasons: {reasons[0]}" if reasons else "; the reader yielded nothing for it"
-    return f"split {split} has no usable study{why}"
-
-
-def _case(study: Study, image: Decoded, text: Section) -> dict[str, Any]:
-    section, content = _section(study, text)
-    return {
-        "study_id": study.study_id,
-        "patient_id": study.patient_id,
-        "text": content,
-        "section": section,
-        "view": study.images[0].view,
-        "source": study.source,
-        "policy": study.policy,
-        "path": image.path,
-        "truth": json.dumps(study.truth) if study.truth else None,
-        "labels": encode_labels(study.labels),
-        "thumbnail": image.thumbnail,
-    }

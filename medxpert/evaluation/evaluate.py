@@ -15,12 +15,12 @@ from medxpert.evaluation.record import COUNTED, METRICS, TEST, count_look
 from medxpert.evaluation.result import SplitResult
 from medxpert.evaluation.source import open_split, with_baselines
 from medxpert.evaluation.subject import Part, Subject
-from medxpert.evaluation.tables.blocks import Tables
-from medxpert.evaluation.tables.console import show
-from medxpert.evaluation.tables.formats import write_tables
 from medxpert.privacy import strictest
 from medxpert.provenance import environment
 from medxpert.run import Run, open_run
+from medxpert.tables.blocks import Tables
+from medxpert.tables.console import show
+from medxpert.tables.formats import write_tables
 from medxpert.words import SHIFTED, Policy, Stage
 
 _COMPARISON = "comparison"

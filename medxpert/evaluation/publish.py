@@ -10,16 +10,16 @@ from typing import Any
 
 from medxpert.errors import ConfigError
 from medxpert.evaluation.parts.leaks import alarms
-from medxpert.evaluation.plots.write import write_plots
+from medxpert.evaluation.plots.write import CAPTIONS, write_plots
 from medxpert.evaluation.record import COUNTED, METRICS, TOP_K, count_look, read_metrics, write_answers, write_metrics
 from medxpert.evaluation.result import SplitResult
-from medxpert.evaluation.tables.blocks import Tables
-from medxpert.evaluation.tables.console import show
-from medxpert.evaluation.tables.formats import write_tables
-from medxpert.evaluation.tables.page import write_page
 from medxpert.evaluation.tables.shift import beside
 from medxpert.evaluation.tables.split import tables
 from medxpert.folders import MANIFEST, explained
+from medxpert.tables.blocks import Tables
+from medxpert.tables.console import show
+from medxpert.tables.formats import write_tables
+from medxpert.tables.page import write_page
 from medxpert.words import Policy
 
 PLOTS, PAGE, TABLES = "plots", "report.html", "tables"
@@ -82,7 +82,8 @@ class Publication:
         show(found, self.policy, [*looks, *paths], details=self.details)
         write_answers(self.folder / TOP_K, result, self.policy)
         write_plots(self.folder / PLOTS, result, self.policy)
-        write_page(self.folder / PAGE, found, self.provenance, self.folder / PLOTS)
+        figures = {self.folder / PLOTS / name: caption for name, caption in CAPTIONS.items()}
+        write_page(self.folder / PAGE, found, self.provenance, figures)
 
     def _looked(self, split: str) -> str:
         looks = count_look((self.run or self.folder) / METRICS, split, self.policy)

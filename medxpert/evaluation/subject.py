@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.cases import Cases
-from medxpert.evaluation.tables.blocks import Block
+from medxpert.tables.blocks import Block
 from medxpert.words import Policy, Stage
 
 ADAPTED: Stage = "adapted"

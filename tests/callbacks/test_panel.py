@@ -4,16 +4,16 @@ import pytest
 from medxpert.callbacks.loggers import tensorboard_logger, wandb_logger
 from medxpert.callbacks.panel import log_panel
 from medxpert.data.store import open_store
+from medxpert.data.stored import Representation
 from medxpert.words import Study
 
 
 def store(folder, policy, flat):
-    def read(split):
-        for number in range(12):
-            images = (flat(number),)
-            yield Study(f"s{number}", f"p{number}", images, findings=f"SECRET finding {number}.", policy=policy)
-
-    return open_store(read, "val", 8, "longest", "frontal_first", folder)
+    studies = [
+        Study(f"s{number}", f"p{number}", (flat(number),), findings=f"SECRET finding {number}.", policy=policy)
+        for number in range(12)
+    ]
+    return open_store(studies, [], "val", Representation(8), folder)
 
 
 @pytest.mark.parametrize(("policy", "shown"), [("open", True), ("credentialed", False), ("private", False)])

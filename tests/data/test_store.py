@@ -1,11 +1,12 @@
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from medxpert.data.leaks import HeldOut
 from medxpert.data.store import Store, open_store
+from medxpert.data.stored import Representation
 from medxpert.errors import DataError
 from medxpert.words import Rejected, Study
 
@@ -27,11 +28,10 @@ def study(number: int, *images: Flat, **fields: object) -> Study:
     return Study(f"s{number}", f"p{number}", images or (Flat(number),), **fields)
 
 
-def opened(tmp_path: Path, *items: Study | Rejected, text: str = "longest", views: str = "frontal_first") -> Store:
-    def reader(split: str) -> Iterator[Study | Rejected]:
-        yield from items
-
-    return open_store(reader, "train", 8, text, views, tmp_path)
+def opened(tmp_path: Path, *items: Study | Rejected, held_out: HeldOut | None = None, **shown: object) -> Store:
+    studies = [item for item in items if isinstance(item, Study)]
+    rejected = [item for item in items if isinstance(item, Rejected)]
+    return open_store(studies, rejected, "train", Representation(8, **shown), tmp_path, held_out)
 
 
 def levels(store: Store) -> list[list[int]]:
@@ -51,7 +51,7 @@ def test_many_images_are_decoded_by_several_processes_in_order(tmp_path):
     assert levels(opened(tmp_path, *(study(n, Flat(n)) for n in numbers))) == [[n] for n in numbers]
 
 
-@pytest.mark.parametrize(("views", "expected"), [("frontal_first", [[20]]), ("mean", [[10, 20]])])
+@pytest.mark.parametrize(("views", "expected"), [("frontal_first", [[20]]), ("mean", [[20, 10]])])
 def test_views(tmp_path, views, expected):
     store = opened(tmp_path, study(1, Flat(10, "LATERAL"), Flat(20, "AP")), views=views)
     assert levels(store) == expected
@@ -95,7 +95,8 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(tmp_path):
     )
     assert levels(store) == [[2], [9]]
     assert [item.where for item in store.rejected] == ["row 7", "s3", "s1", "s4"]
-    assert "missing.png" in store.rejected[2].reason
+    assert [item.reason for item in store.rejected[1:]] == ["no text", "image missing", "image missing"]
+    assert "missing.png" in store.rejected[2].detail
 
 
 def test_nothing_usable_names_the_first_reason(tmp_path):

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from medxpert.cases import SCHEMA, Cases, encode_labels, write_cases
-from medxpert.data.phantom import read
+from medxpert.data.readers.phantom import read
 from medxpert.evaluation.subject import Subject, Vectors
 from medxpert.folders import atomic_folder, seal
 from medxpert.ontology import OBSERVATIONS

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from medxpert.errors import DataError
-from medxpert.images.files import ImageBytes, ImageFile, load
+from medxpert.images.errors import ImageError
+from medxpert.images.files import ImageBytes, ImageFile, load, load_whole
 
 CXR = Path(__file__).parents[3] / "shared" / "cxr"
 SIDE = 32
@@ -97,6 +98,21 @@ def test_transparency_shows_black(film):
     assert not pixels[:, 20:].any()
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_every_exif_orientation_equals_turning_first(film, kind, turn, fit):
+    lopsided = (film * np.linspace(0.3, 1, 48)[:, None]).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    options = {"quality": 100} if kind == "JPEG" else {}
+    turned = load(encoded(Image.fromarray(lopsided), kind, exif=exif, **options), SIDE, fit)
+    picture = Image.fromarray(lopsided)
+    picture.getexif()[0x0112] = turn
+    expected = load(encoded(ImageOps.exif_transpose(picture), "PNG"), SIDE, fit)
+    assert abs(turned.astype(int) - expected).max() <= 4
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_exif_orientation(film, kind):
     exif = Image.Exif()
@@ -105,6 +121,12 @@ def test_exif_orientation(film, kind):
     assert pixels[2, 16] < 60
     assert pixels[29, 16] > 180
     assert not pixels[:, :4].any()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_broken_exif_is_ignored(film, kind):
+    spoiled = encoded(Image.fromarray(film), kind, exif=b"Exif\0\0neither MM nor II")
+    np.testing.assert_array_equal(load(spoiled, SIDE), load(encoded(Image.fromarray(film), kind), SIDE))
 
 
 def test_scaled_decode_equals_full_decode():
@@ -150,34 +172,78 @@ def huge_png(side):
     )
 
 
+def huge_jpeg(film):
+    data = bytearray(encoded(Image.fromarray(film), "JPEG").data)
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 20_000, 20_000)
+    return bytes(data)
+
+
 def halved(film, kind):
     data = encoded(Image.fromarray(np.tile(film, (9, 9))), kind).data
     return data[: len(data) // 2]
 
 
+def wide_gap(film):
+    data = bytearray(encoded(Image.fromarray(film)).data)
+    at = data.index(b"IDAT")
+    data[at + 8 : at + 40] = bytes(32)
+    return bytes(data)
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "message", "reason"),
     [
-        (lambda film: None, "No such file or directory"),
-        (lambda film: b"", "expected a picture, found 0 bytes"),
-        (lambda film: b"not a picture at all\n", "expected a PNG, JPEG, TIFF, BMP, WEBP picture"),
-        (lambda film: halved(film, "PNG"), "truncated"),
-        (lambda film: halved(film, "JPEG"), "truncated"),
-        (lambda film: huge_png(11_000), "11000 x 11000 pixels; the limit is 100 megapixels"),
-        (lambda film: huge_png(20_000), "20000 x 20000 pixels; the limit is 100 megapixels"),
-        (lambda film: encoded(Image.fromarray(np.full((9, 9), np.nan, np.float32)), "TIFF").data, "found NaN"),
+        (lambda film: None, "No such file or directory", "image missing"),
+        (lambda film: b"", "expected a picture, found 0 bytes", "image empty"),
+        (lambda film: b"not a picture\n", "expected a PNG, JPEG, TIFF, BMP, WEBP or DICOM picture", "not an image"),
+        (lambda film: b"%PDF-1.7\n" + bytes(99), "found something else", "not an image"),
+        (lambda film: halved(film, "PNG"), "truncated", "image broken"),
+        (lambda film: halved(film, "JPEG"), "truncated", "image broken"),
+        (lambda film: halved(film, "TIFF"), None, "image broken"),
+        (lambda film: halved(film, "BMP"), "truncated", "image broken"),
+        (lambda film: halved(film, "WEBP"), None, "image broken"),
+        (wide_gap, "broken", "image broken"),
+        (lambda film: b"\xff\xd8\xff\xe0" + bytes(99), None, "not an image"),
+        (lambda film: huge_png(11_000), "11000 x 11000 pixels; the limit is 100 megapixels", "image too large"),
+        (lambda film: huge_png(20_000), "20000 x 20000 pixels; the limit is 100 megapixels", "image too large"),
+        (lambda film: huge_jpeg(film), "20000 x 20000 pixels; the limit is 100 megapixels", "image too large"),
+        (
+            lambda film: encoded(Image.fromarray(np.full((9, 9), np.nan, np.float32)), "TIFF").data,
+            "found NaN",
+            "image broken",
+        ),
     ],
 )
-def test_bad_files(tmp_path, film, content, message):
+def test_bad_files(tmp_path, film, content, message, reason):
     path = tmp_path / "film.png"
     data = content(film)
     if data is not None:
         path.write_bytes(data)
-    with pytest.raises(DataError, match=message) as caught:
+    for fit in ("pad", "crop"):
+        with pytest.raises(ImageError, match=message) as caught:
+            load(ImageFile(path), SIDE, fit)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
+        assert caught.value.reason == reason
+
+
+def test_a_file_of_many_bytes_is_not_read(monkeypatch, tmp_path, film):
+    path = tmp_path / "film.png"
+    path.write_bytes(encoded(Image.fromarray(film)).data)
+    monkeypatch.setattr("medxpert.images.source.MAX_BYTES", 100)
+    with pytest.raises(ImageError, match="bytes; the limit is 100 bytes") as caught:
         load(ImageFile(path), SIDE)
-    assert str(caught.value).startswith(str(path))
-    assert "\n" not in str(caught.value)
+    assert caught.value.reason == "image too large"
+
+
+def test_an_error_survives_pickling(tmp_path):
+    with pytest.raises(ImageError) as caught:
+        load(ImageFile(tmp_path / "none.png"), SIDE)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.reason) == (str(caught.value), "image missing")
+    assert isinstance(again, DataError)
 
 
 def test_folder_and_impossible_name(tmp_path):
@@ -194,9 +260,10 @@ def test_unreadable(tmp_path, monkeypatch, film):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("medxpert.images.files.pil.open", refuse)
-    with pytest.raises(DataError, match=r"film.png: Permission denied$"):
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ImageError, match=r"film.png: Permission denied$") as caught:
         load(ImageFile(path), SIDE)
+    assert caught.value.reason == "image unreadable"
 
 
 def test_bytes_are_named_by_their_size():
@@ -224,6 +291,35 @@ def test_threads_agree(film):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda image: load(image, SIDE), images))
     np.testing.assert_array_equal(together, alone)
+
+
+def test_crop_cuts_and_pad_keeps(film):
+    image = encoded(Image.fromarray(film))
+    cut = load(image, SIDE, "crop")
+    expected = np.asarray(Image.fromarray(film).resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=(8, 0, 56, 48)))
+    np.testing.assert_array_equal(cut, expected)
+    assert cut.min() > 40
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("size", [(300, 200), (200, 317), (100, 60), (960, 640), (500, 500)])
+def test_a_stored_picture_loads_like_the_original(kind, size):
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (7, 5), np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    image = encoded(picture, kind, quality=95)
+    stored = load_whole(image, 256)
+    assert max(stored.shape) == min(256, max(size))
+    again = encoded(Image.fromarray(stored))
+    for side, fit, most in ((256, "pad", 0.1), (224, "pad", 2), (128, "crop", 1), (64, "pad", 2)):
+        difference = abs(load(again, side, fit).astype(int) - load(image, side, fit))
+        assert difference.mean() < most, (side, fit)
+
+
+def test_pixels_given_are_not_shared(film):
+    square = film[:, :48].copy()
+    load(Pixels(square), 48)[:] = 0
+    load_whole(Pixels(square), 48)[:] = 0
+    assert square.all()
 
 
 @pytest.mark.shared

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from medxpert.cases import Cases
 from medxpert.evaluation.subject import Part, Subject
-from medxpert.evaluation.tables.blocks import Block, Row, percent
 from medxpert.evaluation.tables.columns import DIRECTIONS, RECALLS
 from medxpert.metrics.duplicates import Ceiling, identity_ceiling
 from medxpert.metrics.ranking import CUTOFFS, fractions
+from medxpert.tables.blocks import Block, Row, percent
 from medxpert.text import normalise
 
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from medxpert.evaluation.tables.blocks import Block, Cell, Row, Shown, percent
 from medxpert.metrics.areas import MIN_POSITIVES, estimator, precision_recall, roc
 from medxpert.metrics.statistics import number_patients, resample
 from medxpert.ontology import NEGATIVE, NO_FINDING, OBSERVATIONS, POSITIVE
+from medxpert.tables.blocks import Block, Cell, Row, Shown, percent
 
 AREAS = {"auroc": roc, "auprc": precision_recall}
 MEAN = "mean"

@@ -13,13 +13,13 @@ from medxpert.cases import is_row_id
 from medxpert.errors import ConfigError, DataError
 from medxpert.evaluation.parts.recalls import recalls
 from medxpert.evaluation.subject import Part, Subject
-from medxpert.evaluation.tables.blocks import Block, Row, Shown, percent
 from medxpert.evaluation.tables.columns import DIRECTIONS, RECALLS
 from medxpert.evaluation.tables.naming import short_names
 from medxpert.metrics.correction import holm
 from medxpert.metrics.paired import p_values
 from medxpert.metrics.retrieval import Table, nested, pair, rank_pairs, tabulate
 from medxpert.metrics.statistics import DRAWS, bootstrap, paired_difference
+from medxpert.tables.blocks import Block, Row, Shown, percent
 from medxpert.text import normalise
 
 LEVEL = 0.05

@@ -9,8 +9,8 @@ import numpy as np
 
 from medxpert.cases import Cases, is_row_id
 from medxpert.evaluation.subject import Part, Subject
-from medxpert.evaluation.tables.blocks import DASH, Block, Row, Shown, percent
 from medxpert.ontology import MISSING
+from medxpert.tables.blocks import DASH, Block, Row, Shown, percent
 from medxpert.text import normalise
 
 LEAKS = {"patient_id": "patients", "study_id": "study ids", "image_hash": "images"}

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from medxpert.evaluation.parts.recalls import recalls
 from medxpert.evaluation.subject import Part, Subject
-from medxpert.evaluation.tables.blocks import Block, Row, Shown
 from medxpert.evaluation.tables.columns import DIRECTIONS
 from medxpert.evaluation.tables.contenders import contenders
 from medxpert.metrics.retrieval import Pairs, nested, pair, rank_pairs, tabulate
+from medxpert.tables.blocks import Block, Row, Shown
 
 POOL = 1000
 DRAWS = 20

@@ -13,7 +13,6 @@ from medxpert.cases import is_row_id
 from medxpert.evaluation.baselines import frequent_vectors, oracle_vectors
 from medxpert.evaluation.result import is_labelled, named_intervals
 from medxpert.evaluation.subject import FREQUENT, ORACLE, Part, Placed, Subject
-from medxpert.evaluation.tables.blocks import Block, Cell, Row, Shown, percent
 from medxpert.evaluation.tables.columns import LIKENESS
 from medxpert.evaluation.tables.contenders import Contender, contenders
 from medxpert.evaluation.tfidf import TfIdf
@@ -21,6 +20,7 @@ from medxpert.indexes.gallery import DEFAULT_MATCH, MATCHES, Match, side_rows
 from medxpert.metrics.labels import Owners, label_retrieval
 from medxpert.metrics.statistics import bootstrap
 from medxpert.ontology import POSITIVE
+from medxpert.tables.blocks import Block, Cell, Row, Shown, percent
 
 MAX_QUERIES = 1200
 _SEED = 0

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from medxpert.cases import Cases
 from medxpert.evaluation.parts.recalls import recalls
 from medxpert.evaluation.subject import Part, Subject
-from medxpert.evaluation.tables.blocks import Block, Row, Shown, percent
 from medxpert.evaluation.tables.columns import DIRECTIONS
 from medxpert.metrics.retrieval import Ranked, nested, select, tabulate
 from medxpert.metrics.statistics import bootstrap
 from medxpert.ontology import MISSING, NEGATIVE, NO_FINDING, OBSERVATIONS, PATHOLOGIES, POSITIVE
+from medxpert.tables.blocks import Block, Row, Shown, percent
 
 MIN_QUERIES = 20
 _RELEVANCES = ("identity", "deduplicated")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from medxpert.cases import Cases
+from medxpert.cases import Cases, is_row_id
 from medxpert.data.columns import Columns
-from medxpert.data.csv import read
+from medxpert.data.readers.csv import read
 from medxpert.data.store import Store, default_cache, open_store
+from medxpert.data.stored import Representation
 from medxpert.data.tables import rows as table_rows
 from medxpert.evaluation.baselines import thumbnail_components
 from medxpert.evaluation.parts.classification import area_blocks, measure_areas
@@ -26,10 +26,10 @@ from medxpert.evaluation.parts.probe import FOLDS, PIXELS, out_of_fold
 from medxpert.evaluation.parts.reference import reference_labels
 from medxpert.evaluation.parts.zero_shot import prompt_scores
 from medxpert.evaluation.subject import ADAPTED, PIXEL, Part
-from medxpert.evaluation.tables.blocks import Block, Row, Shown
 from medxpert.folders import verified
 from medxpert.models.inference import NumpyEncoder, open_encoder
 from medxpert.run import Run
+from medxpert.tables.blocks import Block, Row, Shown
 from medxpert.words import SPLITS, Rejected, Study
 
 _PLACE = "transfer"
@@ -60,25 +60,23 @@ def transfer(run: Run, manifest: str, seed: int = 0) -> Part:
         DataError: the manifest or the run is broken, or no image can be used.
     """
     encoder, pairs = open_encoder(run.model), _prompts(run)
-    reader = partial(_every_split, manifest)
-    store = open_store(reader, _PLACE, encoder.image_side, "longest", "frontal_first", default_cache())
+    items = list(chain.from_iterable(read(split, manifest, prompts=True) for split in SPLITS))
+    studies = [item for item in items if isinstance(item, Study)]
+    unusable = [item for item in items if isinstance(item, Rejected)]
+    store = open_store(studies, unusable, _PLACE, Representation(encoder.image_side), default_cache())
     cases, name = store.cases, Path(manifest).name.split(".")[0]
     image, labels, patients = _encoded(encoder, store), reference_labels(cases), cases.patient_ids
     features = {PIXEL: thumbnail_components(cases), ADAPTED: image}
     scores = {name: out_of_fold(rows, labels, patients, seed) for name, rows in features.items()}
     figures = {
         "studies": len(store),
-        "patients": None if patients == cases.study_ids else len(set(patients)),
+        "patients": None if all(map(is_row_id, patients)) else len(set(patients)),
         "rejected": list(_rejected(Path(manifest), store.rejected)),
         "leaks": _leaks(run, cases, name),
         "zero_shot": measure_areas({ADAPTED: prompt_scores(image, pairs)}, labels, patients, seed=seed),
         "probe": measure_areas(scores, labels, patients, (PIXEL, ADAPTED), seed),
     }
     return Part((_PLACE, name), figures, tuple(_blocks(figures, name)), store.policy)
-
-
-def _every_split(manifest: str, _: str) -> Iterator[Study | Rejected]:
-    return chain.from_iterable(read(split, manifest, prompts=True) for split in SPLITS)
 
 
 def _prompts(run: Run) -> NDArray[np.float16]:
@@ -107,11 +105,9 @@ def _rejected(manifest: Path, items: Sequence[Rejected]) -> Iterator[dict[str, A
     for item in items:
         numbered = re.fullmatch(rf"{re.escape(manifest.name)}:(\d+)", item.where)
         if numbered:
-            yield {"line": int(numbered[1]), "reason": re.sub(r"^study .+: ", "", item.reason)}
-            continue
-        path, _, reason = item.reason.partition(": ")
-        known = path in lines
-        yield {"line": lines.get(path), "reason": reason if known else "image cannot be used"}
+            yield {"line": int(numbered[1]), "reason": item.reason}
+        else:
+            yield {"line": lines.get(item.detail.partition(": ")[0]), "reason": item.reason}
 
 
 def _lines(manifest: Path) -> dict[str, int]:

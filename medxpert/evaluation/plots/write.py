@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from medxpert.evaluation.plots.curves import plot_areas, plot_recall
@@ -10,6 +11,18 @@ from medxpert.evaluation.plots.space import plot_map, plot_similarity
 from medxpert.evaluation.result import SplitResult
 from medxpert.folders import atomic_folder
 from medxpert.words import Policy
+
+CAPTIONS: Mapping[str, str] = {
+    "recall_curves.png": "Share of queries whose own counterpart is among the first K, with 95 % intervals.",
+    "auroc.png": "How often a positive study outscores a negative one; 0.5 is guessing.",
+    "similarity.png": "Cosines of images and texts, grouped by main observation; true pairs lie on the diagonal. "
+    "Each panel has its own scale.",
+    "embedding_map.png": "Images and texts on the two main components, each kind centred on its own mean.",
+    "top_image_to_text.png": "For a few radiographs, the texts that the adapted weights find nearest.",
+    "top_text_to_image.png": "For the texts of the same studies, the radiographs found nearest.",
+    "worst_image_to_text.png": "The radiographs whose own text came last, and what came first instead.",
+}
+"""What the pictures show, in the order of a page."""
 
 
 def write_plots(folder: Path, result: SplitResult, policy: Policy) -> None:

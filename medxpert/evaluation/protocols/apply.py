@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from medxpert.evaluation.protocols.classes import Balanced, accuracy, balanced, precisions
 from medxpert.evaluation.protocols.protocol import Protocol, deviations, viewed
 from medxpert.evaluation.subject import GIVEN, Part, Subject
-from medxpert.evaluation.tables.blocks import Block, Row, percent
 from medxpert.evaluation.tables.columns import DIRECTIONS
 from medxpert.evaluation.tables.contenders import contenders
 from medxpert.metrics.ranking import Ranks, hits
 from medxpert.metrics.retrieval import Ranked, pair, rank_pairs, tabulate
 from medxpert.metrics.statistics import bootstrap
 from medxpert.ontology import OBSERVATIONS
+from medxpert.tables.blocks import Block, Row, percent
 
 _ACCURACY = "accuracy"
 

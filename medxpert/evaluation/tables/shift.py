@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from medxpert.evaluation.tables.blocks import Block, Row, Shown, percent
 from medxpert.metrics.independent import difference
+from medxpert.tables.blocks import Block, Row, Shown, percent
 
 
 def beside(blocks: Sequence[Block], shifted: Sequence[Block], main: str) -> tuple[Block, ...]:

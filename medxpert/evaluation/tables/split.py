@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from medxpert.evaluation.result import SplitResult, abnormal_scope
 from medxpert.evaluation.subject import ORACLE, PIXEL
-from medxpert.evaluation.tables.blocks import DASH, Block, Cell, Row, Shown, Tables, percent
 from medxpert.evaluation.tables.columns import DIRECTIONS, LIKENESS, RECALLS
 from medxpert.evaluation.tables.contenders import contenders
+from medxpert.tables.blocks import DASH, Block, Cell, Row, Shown, Tables, percent
 
+UNKNOWN_PATIENTS = "patients unknown, leakage possible"
 _FEW_STUDIES = 1000
 _MEANINGS = {
     "identity": "only the study's own",
@@ -19,9 +20,15 @@ _MEANINGS = {
 
 
 def tables(result: SplitResult) -> Tables:
-    """Return the tables of a split: retrieval where texts are reports, then every part."""
+    """Return the tables of a split: retrieval where texts are reports, then every part.
+
+    Where nobody knows the patients, each table says so: studies of one may stand in training and here.
+    """
     parts = [block for part in result.parts for block in part.blocks]
-    return Tables(heading(result), tuple(_notes(result)), (*_retrieval_blocks(result), *parts))
+    blocks = [*_retrieval_blocks(result), *parts]
+    if result.measured["cases", result.split]["patients"] is None:
+        blocks = [block._replace(note=f"{block.note}; {UNKNOWN_PATIENTS}") for block in blocks]
+    return Tables(heading(result), tuple(_notes(result)), tuple(blocks))
 
 
 def heading(result: SplitResult) -> str:

@@ -133,7 +133,10 @@ def pickled():
         ({"csv": "text\n"}, "cases.csv: expected one row per study, found none"),
         ({"csv": "note\na\nb\nc\nd"}, "cases.csv: expected a column text, found columns note"),
         ({"csv": "text,view\na,PA\nb\nc,PA\nd,PA"}, "cases.csv:3: expected 2 cells, found 1"),
-        ({"csv": "text,Edema\na,1\nb,2\nc,\nd,"}, "cases.csv:3: Edema: expected 1, 0, -1 or nothing, found '2'"),
+        (
+            {"csv": "text,Edema\na,1\nb,2\nc,\nd,"},
+            "cases.csv:3: broken label .Edema: expected 1, 0, -1 or nothing",
+        ),
         ({"csv": "text,truncated\na,1\nb,maybe\nc,0\nd,0"}, "cases.csv:3: truncated: expected true or false"),
         (
             {"csv": "text,policy\na,open\nb,public\nc,\nd,"},

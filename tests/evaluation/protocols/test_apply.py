@@ -10,10 +10,10 @@ from medxpert.errors import ConfigError
 from medxpert.evaluation.protocols.apply import apply, ordered
 from medxpert.evaluation.protocols.classes import balanced
 from medxpert.evaluation.subject import Vectors
-from medxpert.evaluation.tables.blocks import DASH
 from medxpert.metrics.ranking import Ranks, hits
 from medxpert.metrics.retrieval import pair, rank_pairs, retrieval
 from medxpert.ontology import OBSERVATIONS
+from medxpert.tables.blocks import DASH
 
 NUM = 150
 CLASSES = ["Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion"]

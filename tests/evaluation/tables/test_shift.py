@@ -1,5 +1,5 @@
-from medxpert.evaluation.tables.blocks import Block, Row, Shown, percent
 from medxpert.evaluation.tables.shift import beside
+from medxpert.tables.blocks import Block, Row, Shown, percent
 
 PLAIN, SHIFTED = {"value": 0.8, "low": 0.7, "high": 0.85}, {"value": 0.5, "low": 0.46, "high": 0.62}
 

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.split import evaluate_split
-from medxpert.evaluation.tables.console import show
 from medxpert.evaluation.tables.split import tables
+from medxpert.tables.console import show
 
 
 def printed(result):

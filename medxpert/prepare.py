@@ -1,0 +1,43 @@
+"""Prepare a data set: verified shards and a data report.
+
+$ python -m medxpert.prepare data=mimic_cxr data.images=mimic-cxr-jpg data.reports=mimic-cxr-reports.zip output=shards
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from medxpert.config.build import build, resolve
+from medxpert.config.command import command
+from medxpert.data.source import on_leak_of
+from medxpert.errors import ConfigError
+from medxpert.folders import read_json
+from medxpert.preparation.build import Storage
+from medxpert.preparation.prepare import prepare
+from medxpert.preparation.report import tables_of
+from medxpert.tables.console import show
+
+
+@command("prepare")
+def main(cfg: DictConfig) -> None:
+    """Prepare the configured data, then show the data report.
+
+    Raises:
+        ConfigError: there is no output.
+    """
+    if not cfg.output:
+        raise ConfigError("output= is missing; say where the shards go, such as output=shards")
+    storage = Storage(cfg.side, cfg.format, cfg.shard_mb)
+    options = resolve(cfg)
+    made_of = {**options["data"], **{name: options[name] for name in ("side", "format", "shard_mb")}}
+    reader = build(cfg.data)
+    paths = prepare(reader, storage, Path(cfg.output), made_of, on_leak_of(reader))
+    report = read_json(paths[0])
+    policy = report["provenance"]["policy"]
+    show(tables_of(report), policy, [str(path) for path in paths], details=False)
+
+
+if __name__ == "__main__":
+    main()
