@@ -6,11 +6,13 @@ import hashlib
 import io
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import TypeVar
 
 import numpy as np
@@ -22,10 +24,11 @@ from medxpert.images.files import load
 from medxpert.images.resize import Fit
 from medxpert.words import Image
 
+Given = TypeVar("Given")
 Made = TypeVar("Made")
 THUMBNAIL_PX = 128
-_IMAGES_PER_BLOCK = 2048
-_FEW_IMAGES = 256
+_PER_BLOCK = 2048
+_FEW = 256
 """Below this, starting worker processes costs more than it saves."""
 
 
@@ -74,9 +77,19 @@ def origin(image: Image) -> str:
     return str(Path(path).resolve()) if path else ""
 
 
-def decode_all(images: Sequence[Image], side: int, fit: Fit = "pad") -> Iterator[Decoded]:
-    """Decode images in order, on all cores when there are many."""
-    return on_all_cores(partial(decode, side=side, fit=fit), images)
+def decode_first(images: Sequence[Image], side: int, fit: Fit = "pad") -> list[Decoded]:
+    """Decode images until one can be used; it stands last, behind those that cannot."""
+    tried: list[Decoded] = []
+    for image in images:
+        tried.append(decode(image, side, fit))
+        if not tried[-1].reason:
+            break
+    return tried
+
+
+def decode_slots(slots: Sequence[Sequence[Image]], side: int, fit: Fit = "pad") -> Iterator[list[Decoded]]:
+    """Decode the first usable image of each slot, in order, on all cores when there are many."""
+    return on_all_cores(partial(decode_first, side=side, fit=fit), slots)
 
 
 def num_cores() -> int:
@@ -84,13 +97,25 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def on_all_cores(work: Callable[[Image], Made], images: Sequence[Image]) -> Iterator[Made]:
-    """Do the work on each image, in order, in worker processes when there are many; both must pickle."""
+def on_all_cores(work: Callable[[Given], Made], items: Sequence[Given]) -> Iterator[Made]:
+    """Do the work on each item, in order, in worker processes when there are many; both must pickle."""
     workers = num_cores()
-    if workers == 1 or len(images) < _FEW_IMAGES:
-        yield from map(work, images)
+    if workers == 1 or len(items) < _FEW:
+        yield from map(work, items)
         return
     # spawn, because forking a process that runs OpenMP threads can hang it
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for start in range(0, len(images), _IMAGES_PER_BLOCK):
-            yield from pool.map(work, images[start : start + _IMAGES_PER_BLOCK], chunksize=32)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _leave_with_parent, (os.getpid(),)) as pool:
+        for start in range(0, len(items), _PER_BLOCK):
+            yield from pool.map(work, items[start : start + _PER_BLOCK], chunksize=32)
+
+
+def _leave_with_parent(parent: int) -> None:
+    """Let a worker end soon after the process that started it was killed; it would wait for work for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -94,6 +94,11 @@ class TextDraw:
         if self.max_sentences is not None and self.max_sentences < 1:
             raise ConfigError(f"loader.max_sentences={self.max_sentences} must be at least 1")
 
+    @property
+    def is_random(self) -> bool:
+        """Whether anything is drawn."""
+        return self.text == "random_section" or self.max_sentences is not None or self.shuffle_sentences
+
     def __call__(self, findings: str, impression: str, generator: np.random.Generator) -> tuple[str, ...]:
         """Return one text, or two with "two_sections"."""
         chosen = self._chosen(findings.strip(), impression.strip(), generator)

@@ -132,7 +132,7 @@ def open_store(
         ConfigError: the cache folder cannot be written.
     """
     faults = {study.study_id: fault for study in studies if (fault := _fault(study))}
-    usable = [_chosen(study, shown) for study in studies if study.study_id not in faults]
+    usable = [_ordered(study) for study in studies if study.study_id not in faults]
     unusable = [*rejected, *faults.values()]
     folder = cache / _fingerprint(usable, unusable, [_LAYOUT, split, *shown], held_out)
     if not (folder / MANIFEST).is_file():
@@ -146,10 +146,8 @@ def _fault(study: Study) -> Rejected | None:
     return None if study.images else Rejected(study.study_id, "no image")
 
 
-def _chosen(study: Study, shown: Representation) -> Study:
-    images = frontal_first(study.images)
-    one = shown.views == "frontal_first" and not shown.every_image
-    return replace(study, images=tuple(images[:1] if one else images))
+def _ordered(study: Study) -> Study:
+    return replace(study, images=tuple(frontal_first(study.images)))
 
 
 def _fingerprint(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from medxpert.cases import write_cases
-from medxpert.data.decoding import Decoded, decode_all
+from medxpert.data.decoding import Decoded, decode_slots
 from medxpert.data.leaks import HeldOut
 from medxpert.data.rows import case_row
 from medxpert.data.sections import Reports, write_reports
@@ -23,9 +24,16 @@ from medxpert.data.stored import Representation
 from medxpert.errors import DataError
 from medxpert.folders import atomic_folder, seal
 from medxpert.privacy import strictest
-from medxpert.words import Rejected, Study
+from medxpert.words import Image, Rejected, Study
 
 log = logging.getLogger(__name__)
+
+
+class _Slot(NamedTuple):
+    """A row of pixels, and what may fill it: the first of some images of a study that can be used."""
+
+    study: int
+    images: tuple[Image, ...]
 
 
 class _Found(NamedTuple):
@@ -63,22 +71,29 @@ class StoreWriter:
             DataError: no study can be used.
             ConfigError: the folder cannot be written.
         """
-        images = [image for study in studies for image in study.images]
+        slots = self._slots(studies)
         side = self.shown.side
-        log.info("decoding %d images of %s at %d px into %s", len(images), self.split, side, self.folder)
+        log.info("decoding %d images of %s at %d px into %s", len(slots), self.split, side, self.folder)
         with atomic_folder(self.folder, first_wins=True) as sibling:
-            pixels = np.lib.format.open_memmap(sibling / "pixels.npy", "w+", np.uint8, (len(images), side, side))
+            pixels = np.lib.format.open_memmap(sibling / "pixels.npy", "w+", np.uint8, (len(slots), side, side))
             _claim(sibling / "pixels.npy")
-            decoded = list(_fill(pixels, decode_all(images, side, self.shown.fit), self.split))
-            np.save(sibling / "hashes.npy", _digests(decoded))
-            found = list(_found(studies, decoded))
+            images = [slot.images for slot in slots]
+            tried = list(_fill(pixels, decode_slots(images, side, self.shown.fit), self.split))
+            np.save(sibling / "hashes.npy", _digests(tried))
+            found = list(_found(studies, slots, tried))
             leaks = [self.held_out.fault(one.study, one.hashes) for one in found]
             kept = [one for one, leak in zip(found, leaks, strict=True) if leak is None]
-            unusable = [*rejected, *_broken(studies, decoded), *(leak for leak in leaks if leak)]
+            unusable = [*rejected, *_broken(studies, slots, tried), *(leak for leak in leaks if leak)]
             if not kept:
                 raise DataError(_nothing_left(self.split, unusable))
             self._write(sibling, kept)
             seal(sibling, self._manifest(kept, unusable) | {"dropped_images": _dropped(found, leaks)})
+
+    def _slots(self, studies: Sequence[Study]) -> list[_Slot]:
+        """Give each study one row for the first image that can be used, or each image its own."""
+        if self.shown.one_image:
+            return [_Slot(number, study.images) for number, study in enumerate(studies)]
+        return [_Slot(number, (image,)) for number, study in enumerate(studies) for image in study.images]
 
     def _write(self, sibling: Path, kept: Sequence[_Found]) -> None:
         owners = [(place, row) for place, one in enumerate(kept) for row in one.rows]
@@ -106,37 +121,38 @@ def _claim(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def _fill(pixels: NDArray[np.uint8], decoded: Iterator[Decoded], split: str) -> Iterator[Decoded]:
+def _fill(pixels: NDArray[np.uint8], slots: Iterator[list[Decoded]], split: str) -> Iterator[list[Decoded]]:
+    """Store the pixels of each slot, and yield what was tried for it without them."""
     console = Console(stderr=True)
-    steps = track(decoded, f"decoding {split}", total=len(pixels), console=console, transient=True)
-    for row, item in enumerate(steps):
-        if item.pixels is not None:
-            pixels[row] = item.pixels
-        yield replace(item, pixels=None)
+    steps = track(slots, f"decoding {split}", total=len(pixels), console=console, transient=True)
+    for row, tried in enumerate(steps):
+        if tried[-1].pixels is not None:
+            pixels[row] = tried[-1].pixels
+        yield [replace(one, pixels=None) for one in tried]
 
 
-def _digests(decoded: Sequence[Decoded]) -> NDArray[np.uint8]:
-    """Return SHA-256 digests [M, 32], zeros for images that cannot be used."""
-    digests = [bytes.fromhex(one.sha256 or "00" * 32) for one in decoded]
+def _digests(tried: Sequence[list[Decoded]]) -> NDArray[np.uint8]:
+    """Return SHA-256 digests [M, 32], zeros for slots that nothing fills."""
+    digests = [bytes.fromhex(one[-1].sha256 or "00" * 32) for one in tried]
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
 
 
-def _found(studies: Sequence[Study], decoded: Sequence[Decoded]) -> Iterator[_Found]:
+def _found(studies: Sequence[Study], slots: Sequence[_Slot], tried: Sequence[list[Decoded]]) -> Iterator[_Found]:
     """Pair each study with its usable images; leave out studies that have none."""
-    end = 0
-    for study in studies:
-        start, end = end, end + len(study.images)
-        rows = [row for row in range(start, end) if not decoded[row].reason]
-        if rows:
-            images = tuple(study.images[row - start] for row in rows)
-            yield _Found(replace(study, images=images), rows, [decoded[row] for row in rows])
+    rows_of: defaultdict[int, list[int]] = defaultdict(list)
+    for row, (slot, own) in enumerate(zip(slots, tried, strict=True)):
+        if not own[-1].reason:
+            rows_of[slot.study].append(row)
+    for number, rows in rows_of.items():
+        images = tuple(slots[row].images[len(tried[row]) - 1] for row in rows)
+        yield _Found(replace(studies[number], images=images), rows, [tried[row][-1] for row in rows])
 
 
-def _broken(studies: Sequence[Study], decoded: Sequence[Decoded]) -> list[Rejected]:
-    owners = (study for study in studies for _ in study.images)
+def _broken(studies: Sequence[Study], slots: Sequence[_Slot], tried: Sequence[list[Decoded]]) -> list[Rejected]:
     return [
-        Rejected(study.study_id, one.reason, one.detail)
-        for study, one in zip(owners, decoded, strict=True)
+        Rejected(studies[slot.study].study_id, one.reason, one.detail)
+        for slot, own in zip(slots, tried, strict=True)
+        for one in own
         if one.reason
     ]
 

@@ -31,6 +31,11 @@ class Representation(NamedTuple):
     every_image: bool = False
     """Whether training draws among all images of a study."""
 
+    @property
+    def one_image(self) -> bool:
+        """Whether one image is all that is shown of a study."""
+        return self.views == "frontal_first" and not self.every_image
+
 
 class Pixels(Protocol):
     """Grey pixels [M, S, S] of M images, decoded when they are asked for."""

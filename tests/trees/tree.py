@@ -7,7 +7,7 @@ class Tree(NamedTuple):
     """A data set on disk and what reading it must give, known from how it was built."""
 
     arguments: dict[str, str]
-    """Hydra overrides that read it, such as {"data.root": "/tmp/x"}."""
+    """Hydra overrides that read it, such as {"data.root": "x"}."""
     counts: dict[str, tuple[int, int, int | None]]
     """Split -> studies, images, patients that stay usable after decoding, all views kept; None where unknown."""
     rejected: dict[str, int]

@@ -35,7 +35,7 @@ class ShardImage:
 
     def read(self) -> bytes:
         """Return the encoded picture."""
-        return bytes(self.split.pixels.fetch([self.row])[0])
+        return self.split.pixels.fetch([self.row])[0]
 
     def __reduce__(self) -> tuple[type[ImageBytes], tuple[bytes, str]]:
         return ImageBytes, (self.read(), self.view)

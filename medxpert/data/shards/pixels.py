@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import mmap
 import operator
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, SupportsIndex
+from typing import Any, BinaryIO, SupportsIndex
 
 import numpy as np
 import pyarrow as pa
@@ -29,9 +29,7 @@ _HELD_GROUPS = 64
 """Row groups of a bucket held in memory: twice what training shuffles together, 1 to 2 MB each at 256 px."""
 _FETCHES_AT_ONCE = 8
 _FEW = 8
-"""Below this, other threads cost more than they save."""
-
-Content = bytes | memoryview
+"""Below this, other threads cost more than they save: each decodes a part of the batch."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class ShardPixels:
     """
 
     places: NDArray[np.void]
-    fetch: Callable[[Sequence[int]], list[Content]]
+    fetch: Callable[[Sequence[int]], list[bytes]]
     side: int
     fit: Fit
     name: str
@@ -63,9 +61,15 @@ class ShardPixels:
             return self[[operator.index(rows)]][0]
         wanted = np.asarray(rows).tolist()
         contents = self.fetch(wanted)
-        if len(wanted) < _FEW:
-            return np.stack([self._decoded(*one) for one in zip(wanted, contents, strict=True)])
-        return np.stack(list(self._threads.map(self._decoded, wanted, contents)))
+        pixels = np.empty((len(wanted), self.side, self.side), np.uint8)
+
+        def fill(places: NDArray[np.int64]) -> None:
+            for place in places.tolist():
+                pixels[place] = self._decoded(wanted[place], contents[place])
+
+        parts = np.array_split(np.arange(len(wanted)), num_cores() if len(wanted) >= _FEW else 1)
+        list(self._threads.map(fill, parts) if len(parts) > 1 else map(fill, parts))
+        return pixels
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -74,11 +78,11 @@ class ShardPixels:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_threads"}
 
-    def _decoded(self, row: int, content: Content) -> NDArray[np.uint8]:
+    def _decoded(self, row: int, content: bytes) -> NDArray[np.uint8]:
         try:
-            if bytes(content[: len(MAGIC)]) == MAGIC:
+            if content.startswith(MAGIC):
                 return decode_jpeg(content, self.side, self.fit)
-            return load(ImageBytes(bytes(content)), self.side, self.fit)
+            return load(ImageBytes(content), self.side, self.fit)
         except ImageError as error:
             shard = shard_name(int(self.places["shard"][row]))
             raise DataError(
@@ -88,26 +92,28 @@ class ShardPixels:
 
 
 class LocalBytes:
-    """Encoded images from memory-mapped shards, each read at its place."""
+    """Encoded images from shards on this machine, each read at its place.
+
+    Read, not memory-mapped: the pages of a map would count as this process's memory until all shards are in it.
+    """
 
     def __init__(self, root: Root, split: str, places: NDArray[np.void]) -> None:
         self._root, self._split, self._places = root, split, places
-        self._maps: dict[int, mmap.mmap] = {}
+        self._files: dict[int, BinaryIO] = {}
 
-    def __call__(self, rows: Sequence[int]) -> list[Content]:
-        """Return views of the encoded bytes."""
-        return [self._view(self._places[row]) for row in rows]
+    def __call__(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the encoded bytes."""
+        return [self._read(self._places[row]) for row in rows]
 
-    def _view(self, place: np.void) -> memoryview:
-        shard, start, length = int(place["shard"]), int(place["offset"]), int(place["length"])
-        if shard not in self._maps:
+    def _read(self, place: np.void) -> bytes:
+        shard = int(place["shard"])
+        if shard not in self._files:
             path = self._root.local / self._split / shard_name(shard)  # type: ignore[operator]
-            with path.open("rb") as file:
-                self._maps[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return memoryview(self._maps[shard])[start : start + length]
+            self._files[shard] = path.open("rb", buffering=0)
+        return os.pread(self._files[shard].fileno(), int(place["length"]), int(place["offset"]))
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_maps": {}}
+        return self.__dict__ | {"_files": {}}
 
 
 class RemoteBytes:
@@ -119,7 +125,7 @@ class RemoteBytes:
         self._held: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
         self._first = _first_rows(places)
 
-    def __call__(self, rows: Sequence[int]) -> list[Content]:
+    def __call__(self, rows: Sequence[int]) -> list[bytes]:
         """Return the encoded bytes, fetching what is not held."""
         keys = [(int(self._places["shard"][row]), int(self._places["group"][row])) for row in rows]
         missing = sorted(set(keys) - self._held.keys())
