@@ -17,7 +17,7 @@ from medxpert.data.order import EpochOrder, Place
 from medxpert.data.sections import Text, TextDraw, TrainingText, lacks
 from medxpert.data.source import on_leak_of
 from medxpert.data.store import Store, default_cache, open_store
-from medxpert.data.stored import Prepared, Representation, Stored, Views
+from medxpert.data.stored import PreparedReader, Representation, Stored, Views
 from medxpert.data.survey import survey
 from medxpert.distributed import rank, world_size
 from medxpert.errors import ConfigError, DataError
@@ -119,7 +119,7 @@ class DataModule(pl.LightningDataModule):
         """
         if self.stores:
             return
-        if isinstance(self._reader, Prepared):
+        if isinstance(self._reader, PreparedReader):
             self.stores = dict(self._reader.open_splits(self._shown, self._cache))
             self.leaks = dict(self._reader.leaks)
         else:

@@ -102,7 +102,7 @@ class Stored(Protocol):
 
 
 @runtime_checkable
-class Prepared(Protocol):
+class PreparedReader(Protocol):
     """A reader of data that are prepared: its splits open as they are."""
 
     @property

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medxpert.data.decoding import origin
 from medxpert.data.shards.layout import shard_name
 from medxpert.data.survey import Survey
 from medxpert.errors import ConfigError
@@ -110,7 +109,7 @@ def fingerprint(survey: Survey) -> str:
 
 
 def _told(study: Study) -> list[Any]:
-    images = [(origin(image) or image.fingerprint(), image.view) for image in study.images]
+    images = [(str(getattr(image, "path", "")) or image.fingerprint(), image.view) for image in study.images]
     texts = [study.findings, study.impression, study.text_kind]
     return [study.study_id, study.patient_id, texts, dict(study.labels), study.policy, study.weight, images]
 

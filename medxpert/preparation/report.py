@@ -137,8 +137,8 @@ def _named(listed: Sequence[Mapping[str, Any]] | None) -> str:
 
 def _rejected(rejected: Mapping[str, int], examples: Mapping[str, str]) -> Block:
     rows = [Row(reason, (_shown(count), Shown(examples[reason]))) for reason, count in rejected.items()]
-    note = "all of them are in rejected.csv" if rows else "nothing was"
-    return Block("rejected", note, ("count", "the first"), tuple(rows))
+    rows = rows or [Row("nothing", (_shown(0), Shown("")))]
+    return Block("rejected", "all of them are in rejected.csv", ("count", "the first"), tuple(rows))
 
 
 def _suspicious(suspicious: Sequence[Sequence[str]]) -> Iterator[Block]:
