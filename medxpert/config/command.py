@@ -30,6 +30,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from yaml import YAMLError
 
+from medxpert.config.arguments import arguments
 from medxpert.config.check import check
 from medxpert.config.failures import explain
 from medxpert.config.overrides import rewrite
@@ -69,6 +70,7 @@ def command(name: str, conf: Path | None = None) -> Callable[[Main], Callable[[]
 def _run(main: Main, name: str, conf: Path) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Exceptions reach us instead of being printed.
     OmegaConf.register_new_resolver("choices", _choices, replace=True)
+    OmegaConf.register_new_resolver("arguments", arguments, replace=True)
     _log_to_stderr()
     if "--version" in sys.argv[1:]:
         sys.stdout.write(f"medxpert {version()}\n")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import pytest
 from omegaconf import OmegaConf
 
+from medxpert.config.arguments import arguments
 from medxpert.config.build import build, resolve
 from medxpert.errors import ConfigError, DataError
 
@@ -80,3 +81,13 @@ def test_resolve_follows_references_and_drops_secrets():
         "same": 1,
         "reporter": {"max_tokens": 5, "tokenizer": "clip", "nested": [{"b": 1}]},
     }
+
+
+def test_arguments_are_listed_for_a_help():
+    cfg = OmegaConf.create(
+        {"data": {"_target_": "medxpert.data.readers.openi.read", "_partial_": True, "root": "x", "policy": "open"}}
+    )
+    lines = [line.strip() for line in arguments("data", _root_=cfg).splitlines()]
+    assert lines[:2] == ["data.root=x", "data.reports=null"]
+    assert {"data.policy=open", "data.labels=rules", "data.on_leak=null", "data.limit=null"} <= set(lines)
+    assert not [line for line in lines if line.startswith("data.split")]
