@@ -61,6 +61,11 @@ _REPAIRS = (
 )
 
 
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Control characters, marks without width, and what turns the direction of reading."""
+_BLANKS, _LINES = re.compile(r"[^\S\n]{2,}"), re.compile(r"\s*\n\s*\n\s*")
+
+
 def settled(change: Callable[[str], str], text: str) -> str:
     """Apply a change until the text stays as it is; each round takes something away."""
     while (changed := change(text)) != text:
@@ -80,6 +85,9 @@ def clean(text: str) -> str:
 
 
 def _cleaned(text: str) -> str:
+    text = _UNSEEN.sub(" ", text)
+    # long runs of blanks would cost time by their square below
+    text = _LINES.sub("\n\n", _BLANKS.sub(" ", text))
     text = _unnumbered(_BULLET.sub("", _UNENDED.sub(".\n", text)))
     text = _UNKNOWN.sub("", _TITLE.sub("", " ".join(text.split())))
     text = _LEAD.sub(lambda match: match[1] + match[2].upper(), text)

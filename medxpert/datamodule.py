@@ -44,6 +44,13 @@ class InOrder(Sampler[list[int]]):
             yield self._rows[start : start + self._batch_size].tolist()
 
 
+def _lost(store: Stored) -> list[Rejected]:
+    """Return one fault of each study that is not in a store and was not left out on purpose."""
+    kept = set(store.cases.study_ids)
+    faults = (item for item in store.rejected if item.reason not in (PATIENT, IMAGE) and item.where not in kept)
+    return list({item.where: item for item in faults}.values())
+
+
 class DataModule(pl.LightningDataModule):
     """Serves the splits of a reader.
 
@@ -51,7 +58,7 @@ class DataModule(pl.LightningDataModule):
         reader: yields studies by split, or opens splits that are prepared (`data=shards`).
         tokenizer: turns texts into int64 [B, L].
         image_side: side of the model's input in px.
-        batch_size: studies per step and process, at most; the batches of an epoch are equally large.
+        batch_size: studies per step and process, at most; sizes within an epoch differ by one at most.
         num_workers: loader processes; 0 suffices for memory-mapped pixels.
         text: which section training sees.
         evaluation_text: which section stands for a study in embeddings, index and metrics.
@@ -89,6 +96,8 @@ class DataModule(pl.LightningDataModule):
         super().__init__()
         if batch_size < 2:
             raise ConfigError(f"loader.batch_size={batch_size}: a contrast needs at least 2 studies")
+        if num_workers < 0:
+            raise ConfigError(f"loader.num_workers={num_workers} must be at least 0")
         if not 0 <= max_rejected <= 1:
             raise ConfigError(f"max_rejected={max_rejected} lies outside [0, 1]")
         self._reader = reader
@@ -137,7 +146,7 @@ class DataModule(pl.LightningDataModule):
             studies, rejected = found.studies[split], found.rejected[split]
             stores[split] = open_store(studies, rejected, split, shown, self._cache, held_out if training else None)
             held_out.add(split, (name for name, _ in stores[split].hashed()))
-        images = shared_images({split: store.hashed() for split, store in stores.items()})
+        images = shared_images({split: store.hashed() for split, store in stores.items()}, on_leak_of(self._reader))
         leaks = {"patients": None if found.patients is None else len(found.patients), "images": len(images)}
         return {split: stores[split] for split in found.studies}, leaks
 
@@ -148,12 +157,11 @@ class DataModule(pl.LightningDataModule):
 
     def _check_rejected(self) -> None:
         used = sum(len(store) for store in self.stores.values())
-        rejected = [item for item in self.rejected if item.reason not in (PATIENT, IMAGE)]
-        share = len(rejected) / (used + len(rejected))
-        if share > self._max_rejected:
+        lost = [item for store in self.stores.values() for item in _lost(store)]
+        if len(lost) > self._max_rejected * (used + len(lost)):
             raise DataError(
-                f"{len(rejected)} of {used + len(rejected)} rows are unusable, more than max_rejected="
-                f"{self._max_rejected}; the first: {rejected[0]}"
+                f"{len(lost)} of {used + len(lost)} studies are unusable, more than max_rejected="
+                f"{self._max_rejected}; raise it to go on without them; the first: {lost[0]}"
             )
         if self.rejected:
             first = self.rejected[0]

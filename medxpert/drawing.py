@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,8 @@ _LINE_HEIGHT = 1.32
 _LARGER = 1.25
 """Font scale of the heading and of text that has a tile to itself."""
 _MAX_LINES = 9
+_MAX_CHARS = 4000
+"""More is never seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def contact_sheet(tiles: Sequence[Tile], columns: int, side: int, heading: str =
 def wrap(text: str, face: Face, width: float) -> list[str]:
     """Break text into lines of at most `width` pixels; words longer than a line are cut."""
     lines: list[str] = []
-    for paragraph in text.splitlines():
+    for paragraph in text[:_MAX_CHARS].splitlines():
         line = ""
         for word in _pieces(paragraph.split(), face, width):
             longer = f"{line} {word}" if line else word
@@ -117,7 +120,7 @@ def _pieces(words: Sequence[str], face: Face, width: float) -> Iterator[str]:
     for word in words:
         rest = word
         while len(rest) > 1 and face.width(rest) > width:
-            fits = next((n for n in range(len(rest) - 1, 1, -1) if face.width(rest[:n]) <= width), 1)
+            fits = max(1, _fitting(rest, face, width))
             yield rest[:fits]
             rest = rest[fits:]
         yield rest
@@ -190,10 +193,15 @@ def _picture(image: Image.Image | bytes | NDArray[np.uint8], side: int) -> Image
 
 
 def _shortened(text: str, face: Face, width: float) -> str:
-    if face.width(text) <= width:
-        return text
-    fits = next((n for n in range(len(text), 0, -1) if face.width(text[:n] + "…") <= width), 0)
-    return text[:fits] + "…"
+    line = " ".join(text[:_MAX_CHARS].split())
+    if face.width(line) <= width:
+        return line
+    return line[: _fitting(line, face, width - face.width("…"))] + "…"
+
+
+def _fitting(text: str, face: Face, width: float) -> int:
+    """Return how many characters of one line are at most so wide."""
+    return max(bisect_right(range(len(text) + 1), width, key=lambda count: face.width(text[:count])) - 1, 0)
 
 
 def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], lines: Sequence[str], face: Face, colour: str) -> None:

@@ -29,11 +29,14 @@ def main(cfg: DictConfig) -> None:
     """
     if not cfg.output:
         raise ConfigError("output= is missing; say where the shards go, such as output=shards")
+    if not 0 <= cfg.max_rejected <= 1:
+        raise ConfigError(f"max_rejected={cfg.max_rejected} lies outside [0, 1]")
     storage = Storage(cfg.side, cfg.format, cfg.shard_mb)
     options = resolve(cfg)
-    made_of = {**options["data"], **{name: options[name] for name in ("side", "format", "shard_mb")}}
+    made_of = {f"data.{name}": value for name, value in options["data"].items()}
+    made_of |= {name: options[name] for name in ("side", "format", "shard_mb")}
     reader = build(cfg.data)
-    paths = prepare(reader, storage, Path(cfg.output), made_of, on_leak_of(reader))
+    paths = prepare(reader, storage, Path(cfg.output), made_of, on_leak_of(reader), cfg.max_rejected)
     report = read_json(paths[0])
     policy = report["provenance"]["policy"]
     show(tables_of(report), policy, [str(path) for path in paths], details=False)

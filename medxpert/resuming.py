@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,7 @@ from medxpert.errors import ConfigError, DataError
 from medxpert.run import OUTPUTS, PROVENANCE
 
 CONFIG, LAST = "config.yaml", "checkpoints/last.ckpt"
-_CHOICES = "choices"
+_CHOICES, _FOLDER = "choices", "folder"
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,23 @@ def job_of(cfg: DictConfig) -> Job:
     if folder.is_dir() and folder != Path.cwd() and not any(folder.iterdir()):
         folder.rmdir()  # made for a new run
     kept = read_config(run)
-    choices = kept.pop(_CHOICES, {})
-    return Job(OmegaConf.create(kept), choices, run, run / LAST)
+    choices, before = kept.pop(_CHOICES, {}), kept.pop(_FOLDER, str(run))
+    return Job(OmegaConf.create(_moved(kept, before, str(run))), choices, run, run / LAST)
+
+
+def kept_config(job: Job, resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what config.yaml holds: the resolved configuration, how it was chosen, and where the run stood."""
+    return {**resolved, _CHOICES: job.choices, _FOLDER: str(job.folder.resolve())}
+
+
+def _moved(value: Any, before: str, now: str) -> Any:
+    """Let the folders below a run that was moved lie below its new place."""
+    if isinstance(value, dict):
+        return {key: _moved(child, before, now) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_moved(child, before, now) for child in value]
+    inside = isinstance(value, str) and Path(value).is_relative_to(before)
+    return str(Path(now) / Path(value).relative_to(before)) if inside else value
 
 
 def _run(name: str) -> Path:

@@ -33,7 +33,7 @@ from medxpert.models.clip import CLIP, NOTHING_FROZEN
 from medxpert.module import ContrastiveModule
 from medxpert.pretraining import Pretrained, Pretraining
 from medxpert.provenance import environment
-from medxpert.resuming import Job, job_of, keep_curves
+from medxpert.resuming import Job, job_of, keep_curves, kept_config
 from medxpert.run import Run, finish_run
 from medxpert.tables.console import show
 from medxpert.words import Policy, Rejected
@@ -68,7 +68,7 @@ def train(cfg: DictConfig) -> None:
         parts.trainer.validate(parts.module, datamodule=parts.data, verbose=False)
     parts.module.model.to(parts.trainer.strategy.root_device)
     if parts.trainer.is_global_zero and job.checkpoint is None:
-        write_config(parts.folder, {**resolve(job.cfg), "choices": job.choices})
+        write_config(parts.folder, kept_config(job, resolve(job.cfg)))
     start = starting_point(parts.module.model, parts.data.stores) if parts.trainer.is_global_zero else None
     with interruptible(), explained(parts.folder):
         path = None if job.checkpoint is None else str(job.checkpoint)

@@ -188,7 +188,7 @@ def test_too_many_broken_images_end_the_run_and_few_do_not(tmp_path, command):
     arguments = ("data=csv", f"data.manifest={path}", *SMALL_MODEL)
     outcome = command("train.py", *arguments)
     assert outcome.status == 3
-    assert "6 of 30 rows are unusable, more than max_rejected=0.1" in errors(outcome.err)[0]
+    assert "6 of 30 studies are unusable, more than max_rejected=0.1" in errors(outcome.err)[0]
     outcome = command("train.py", *arguments, "max_rejected=0.5")
     assert outcome.status == 0, outcome.err
     rows = (tmp_path / "outputs" / "latest" / "rejected.csv").read_text().splitlines()

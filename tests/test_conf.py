@@ -9,9 +9,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict, read_write
 
 from medxpert.config.check import check
+from medxpert.config.resolvers import register
 from medxpert.config.schema import Schema, conf_folder, read_schema
 from medxpert.errors import ConfigError
 
+register()
 CONF = conf_folder()
 COMMANDS = sorted(path.stem for path in CONF.glob("*.yaml"))
 CHOICES = sorted((path.parent.name, path.stem) for path in CONF.glob("*/*.yaml"))

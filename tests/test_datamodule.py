@@ -153,7 +153,7 @@ def test_training_order_follows_from_the_seed(make):
         (
             {"rejected": 2},
             DataError,
-            "6 of 36 rows are unusable, more than max_rejected=0.1; the first: row 0: no image",
+            "6 of 36 studies are unusable, more than max_rejected=0.1; .* the first: row 0: no image",
         ),
         ({"studies": 1}, DataError, "split train has 1 studies for 1 processes; each needs at least 2"),
     ],

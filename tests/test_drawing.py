@@ -75,3 +75,8 @@ def test_wrapped_lines_fit_and_lose_nothing(text):
 def test_drawing_loads_no_plotting_library():
     code = "import sys, medxpert.drawing as d; d._face(100); sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_long_words_and_strange_titles_are_drawn_at_once():
+    sheet = contact_sheet([Tile(None, "a\nb\x85c" * 9, "x" * 30_000, badge="y" * 3000)], 1, 200)
+    assert sheet.width < 400

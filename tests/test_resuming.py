@@ -1,6 +1,9 @@
 """An interrupted training goes on where its checkpoint stands, wherever in an epoch that is."""
 
 import json
+import shutil
+from datetime import timedelta
+from functools import partial
 
 import pytest
 import pytorch_lightning as pl
@@ -12,6 +15,7 @@ from medxpert.errors import ConfigError
 from medxpert.words import SPLITS, Study
 
 NUM_STUDIES, EPOCHS = 10, 3
+TRAINER = pl.Trainer
 
 
 class Interrupted(Exception):
@@ -106,6 +110,31 @@ def test_a_place_among_other_data_means_nothing(tmp_path, data, arguments, messa
         fit(tmp_path, data(**arguments), Learner(), str(tmp_path / "last.ckpt"))
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("due", range(1, 9))
+def test_gradients_that_wait_for_more_batches_are_not_lost(tmp_path, data, monkeypatch, due):
+    def accumulated(folder, learner, checkpoint=None):
+        monkeypatch.setattr(pl, "Trainer", partial(TRAINER, accumulate_grad_batches=2))
+        return fit(folder, data(batch_size=2), learner, checkpoint)
+
+    whole = accumulated(tmp_path / "whole", Learner())
+
+    class Late(Learner):
+        """Lets the clock strike at one batch, and is interrupted two batches later."""
+
+        def on_train_batch_start(self, batch, batch_index):
+            number = self.current_epoch * 5 + batch_index
+            (saving,) = (one for one in self.trainer.callbacks if isinstance(one, LastCheckpoint))
+            saving._train_time_interval = timedelta(0) if number >= due else timedelta(days=1)
+            if number == due + 3:
+                raise Interrupted
+
+    with pytest.raises(Interrupted):
+        accumulated(tmp_path / "broken", Late())
+    second = accumulated(tmp_path / "broken", Learner(), str(tmp_path / "broken" / "last.ckpt"))
+    assert second.weight.item() == whole.weight.item()
+
+
 def test_minutes_are_not_negative(tmp_path):
     with pytest.raises(ConfigError, match=r"callbacks.last.minutes=-1 must be at least 0"):
         LastCheckpoint(str(tmp_path), -1)
@@ -140,6 +169,7 @@ def test_kill_9_in_an_epoch_then_resume(tmp_path, train_small, script, monkeypat
     spy = ("+callbacks.spy._target_=spy.Spy", f"callbacks.spy.path={log}", "callbacks.spy.step=6")
     killed = train_small(tmp_path, *spy, f"hydra.run.dir={run}", "callbacks.last.minutes=0")
     assert killed.status == -9
+    run = shutil.move(run, tmp_path / "moved")
     resumed = script(tmp_path, "train.py", f"resume={run}")
     assert resumed.status == 0, resumed.err[-3000:]
     lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -151,6 +181,7 @@ def test_kill_9_in_an_epoch_then_resume(tmp_path, train_small, script, monkeypat
     assert (run / "provenance.json").is_file()
     assert sorted(path.name for path in (run / "logs").iterdir()) == ["metrics.csv", "metrics_1.csv"]
     assert list((tmp_path / "outputs").iterdir()) == []
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

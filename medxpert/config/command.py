@@ -18,22 +18,20 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 from yaml import YAMLError
 
-from medxpert.config.arguments import arguments
 from medxpert.config.check import check
 from medxpert.config.failures import explain
 from medxpert.config.overrides import rewrite
+from medxpert.config.resolvers import register
 from medxpert.config.schema import Schema, conf_folder, read_schema
 from medxpert.errors import ConfigError, MedXpertError
 
@@ -69,8 +67,7 @@ def command(name: str, conf: Path | None = None) -> Callable[[Main], Callable[[]
 
 def _run(main: Main, name: str, conf: Path) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Exceptions reach us instead of being printed.
-    OmegaConf.register_new_resolver("choices", _choices, replace=True)
-    OmegaConf.register_new_resolver("arguments", arguments, replace=True)
+    register()
     _log_to_stderr()
     if "--version" in sys.argv[1:]:
         sys.stdout.write(f"medxpert {version()}\n")
@@ -82,11 +79,6 @@ def _run(main: Main, name: str, conf: Path) -> None:
         hydra.main(config_path=str(conf), config_name=name, version_base="1.3")(_job(main, schema))()
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
         raise explain(error) from error
-
-
-def _choices(group: str) -> str:
-    """List the choices of a group, for `${choices:group}` in the help of a command."""
-    return ", ".join(GlobalHydra.instance().config_loader().get_group_options(group, ObjectType.CONFIG))
 
 
 def _arguments(arguments: Sequence[str], groups: frozenset[str]) -> list[str]:

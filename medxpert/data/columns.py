@@ -9,10 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from medxpert.data.labels import label_value
+from medxpert.data.labels import is_label, label_value
 from medxpert.data.tables import Row, RowError
+from medxpert.data.views import projection
 from medxpert.errors import ConfigError, DataError
-from medxpert.ontology import POSITIVE, observation
+from medxpert.ontology import POSITIVE
 from medxpert.words import SPLITS
 
 _NAMES: dict[str, Any] = json.loads(files("medxpert.data").joinpath("columns.json").read_text("utf-8"))
@@ -49,7 +50,7 @@ class Columns:
                 f"{path}: expected an image column ({expected}), found columns {', '.join(header)}; rename one"
             )
         joined = "labels" in places
-        labels = {} if joined else {name: place for place, name in enumerate(header) if _is_label(name)}
+        labels = {} if joined else {name: place for place, name in enumerate(header) if is_label(name)}
         return cls(header, places, labels)
 
     def require_text(self, prompts: bool, path: Path) -> None:
@@ -88,7 +89,8 @@ class Columns:
 
     def view(self, row: Row) -> str:
         """Return "PA", "AP", "LATERAL" or ""."""
-        view: str = _NAMES["views"].get(self.cell(row, "view").lower(), "")
+        cell = self.cell(row, "view")
+        view: str = _NAMES["views"].get(cell.lower()) or projection(cell)
         return view
 
     def joined(self, row: Row) -> list[str]:
@@ -102,16 +104,8 @@ class Columns:
             RowError: a joined name is unknown, or a value is none of 1, 0, -1 and nothing.
         """
         names = self.joined(row)
-        unknown = [name for name in names if not _is_label(name)]
+        unknown = [name for name in names if not is_label(name)]
         if unknown:
             raise RowError("unknown label", repr(unknown[0]))
         found = {name: label_value(name, row.cells[place]) for name, place in self.labels.items()}
         return dict.fromkeys(names, POSITIVE) | {name: v for name, v in found.items() if v is not None}
-
-
-def _is_label(name: str) -> bool:
-    try:
-        observation(name)
-    except KeyError:
-        return False
-    return True

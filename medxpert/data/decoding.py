@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import sleep
 from typing import TypeVar
 
@@ -74,7 +73,7 @@ def decode(image: Image, side: int, fit: Fit = "pad") -> Decoded:
 def origin(image: Image) -> str:
     """Return the absolute path of the file that an image comes from; empty where it comes from none."""
     path = getattr(image, "path", None)
-    return str(Path(path).resolve()) if path else ""
+    return os.path.realpath(path) if path else ""
 
 
 def decode_first(images: Sequence[Image], side: int, fit: Fit = "pad") -> list[Decoded]:

@@ -13,7 +13,7 @@ from medxpert.words import Rejected, Study
 TRAIN = "train"
 PATIENT, IMAGE = "patient stands in another split", "image stands in another split"
 """Reasons for which training studies are left out although they could be used."""
-_SHOWN = 5
+_SHOWN, _SHOWN_CHARS = 5, 40
 
 
 class Shared(NamedTuple):
@@ -43,15 +43,19 @@ def settle_patients(studies: Mapping[str, Sequence[Study]], on_leak: OnLeak | No
         on_leak: None means "fail".
 
     Raises:
-        DataError: there are such patients and `on_leak` is "fail".
+        DataError: there are such patients and `on_leak` is "fail", or they stand in two splits beside training, which
+            "drop_train" cannot mend.
     """
     shared = shared_patients(studies)
     kept = {split: list(own) for split, own in studies.items()}
     if not shared or on_leak == "keep":
         return Settled(kept, [], shared)
     if on_leak != "drop_train":
-        raise DataError(_refusal("patients", shared))
-    held_out = {one.name for one in shared if TRAIN in one.splits}
+        raise DataError(_refusal("patients", shared, all(TRAIN in one.splits for one in shared)))
+    beyond = [one for one in shared if len(set(one.splits) - {TRAIN}) > 1]
+    if beyond:
+        raise DataError(_refusal("patients", beyond, mendable=False))
+    held_out = {one.name for one in shared}
     kept[TRAIN] = [study for study in studies[TRAIN] if study.patient_id not in held_out]
     dropped = [
         Rejected(study.study_id, PATIENT, f"patient {study.patient_id}")
@@ -97,6 +101,11 @@ class HeldOut:
         """All that is held out, in ascending order."""
         return sorted(self._split_of)
 
+    @property
+    def settings(self) -> list[Any]:
+        """All that `fault` depends on, as JSON values."""
+        return [self._on_leak, sorted(self._split_of.items())]
+
     def fault(self, study: Study, hashes: Sequence[str]) -> Rejected | None:
         """Return why a training study must be dropped; None where it may stay.
 
@@ -114,17 +123,24 @@ class HeldOut:
         return Rejected(study.study_id, IMAGE, f"identical to one of {found[0]}")
 
 
-def shared_images(images: Mapping[str, Iterable[tuple[str, str]]]) -> list[Shared]:
-    """Return the images that stand in two splits or more.
+def shared_images(images: Mapping[str, Iterable[tuple[str, str]]], on_leak: OnLeak | None) -> list[Shared]:
+    """Return the images that stand in two splits or more, training or not.
 
     Args:
         images: split -> (SHA-256 of the decoded pixels, study id) of each image.
+        on_leak: "fail" accepts none.
+
+    Raises:
+        DataError: there are such images and `on_leak` is "fail".
     """
     places: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
     for split, own in images.items():
         for name, study_id in own:
             places[name].setdefault(split, []).append(study_id)
-    return shared(places)
+    found = shared(places)
+    if found and on_leak == "fail":
+        raise DataError(_refusal("images", found, all(TRAIN in one.splits for one in found)))
+    return found
 
 
 def listed(shared: Iterable[Shared]) -> list[dict[str, Any]]:
@@ -132,10 +148,10 @@ def listed(shared: Iterable[Shared]) -> list[dict[str, Any]]:
     return [{"name": one.name, "splits": list(one.splits), "studies": list(one.studies)} for one in shared]
 
 
-def _refusal(what: str, shared: Sequence[Shared]) -> str:
-    names = ", ".join(f"{one.name} in {' and '.join(one.splits)}" for one in shared[:_SHOWN])
+def _refusal(what: str, shared: Sequence[Shared], mendable: bool = True) -> str:
+    names = ", ".join(f"{one.name[:_SHOWN_CHARS]} in {' and '.join(one.splits)}" for one in shared[:_SHOWN])
     more = ", ..." if len(shared) > _SHOWN else ""
-    return (
-        f"{len(shared)} {what} stand in more than one split ({names}{more}); correct the splits, or set "
-        "data.on_leak=drop_train to leave out their training studies, or data.on_leak=keep"
-    )
+    drop = "data.on_leak=drop_train to leave out their training studies, or " if mendable else ""
+    beyond = "" if mendable else ", which dropping training studies cannot mend"
+    told = f"{len(shared)} {what} stand in more than one split ({names}{more}){beyond}"
+    return f"{told}; correct the splits, or set {drop}data.on_leak=keep"

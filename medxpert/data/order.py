@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 class EpochOrder(Sampler[list[Draw]]):
-    """Yields the batches of one process, epoch by epoch; every study stands in exactly one batch of the whole epoch.
+    """Yields the batches of one process, epoch by epoch; a study of weight 1 stands in exactly one batch of an epoch.
 
     All batches of an epoch have the same size, give or take one, and no study stands twice in a batch. With several
     processes each takes its share of every global batch, and up to one study per process less one is left out.

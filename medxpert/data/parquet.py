@@ -19,6 +19,7 @@ from medxpert.data import hub
 from medxpert.errors import ConfigError, DataError, MedXpertError, RemoteError
 from medxpert.images.errors import ImageError
 from medxpert.images.files import ImageBytes
+from medxpert.privacy import without_credentials
 
 _CACHED_GROUPS = 2
 """Row groups of pictures held in memory, per process; one is 5 to 100 MB in published sets."""
@@ -149,7 +150,8 @@ def shards(location: str, setting: str) -> list[Shard]:
     else:
         raise ConfigError(f"{setting}={location}: no such file or folder; change {setting}")
     if not found:
-        raise DataError(f"{setting}={location}: expected parquet files, found none; change {setting}")
+        place = without_credentials(location)
+        raise DataError(f"{setting}={place}: expected parquet files, found none; change {setting}")
     _check_parts(found)
     return found
 
@@ -207,11 +209,11 @@ def _at_uri(location: str, setting: str) -> list[Shard]:
         info = files.get_file_info(path)
         infos = files.get_file_info(fs.FileSelector(path, recursive=True)) if info.type == _FOLDER else [info]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ConfigError(f"{setting}={location}: {_line(error)}; change {setting}") from error
+        raise ConfigError(f"{setting}={without_credentials(location)}: {_line(error)}; change {setting}") from error
     except OSError as error:
         raise _unreachable(location, error) from error
     if info.type == fs.FileType.NotFound:
-        raise ConfigError(f"{setting}={location}: no such file or folder; change {setting}")
+        raise ConfigError(f"{setting}={without_credentials(location)}: no such file or folder; change {setting}")
     kept = sorted((one for one in infos if one.path.endswith(".parquet")), key=lambda one: one.path)
     return [Shard(one.path, f"{one.size}:{one.mtime_ns}", files) for one in kept]
 
@@ -236,8 +238,9 @@ def _refusal(path: str, error: BaseException) -> MedXpertError:
 
 
 def _unreachable(location: str, error: BaseException) -> RemoteError:
-    return RemoteError(f"{location}: cannot be fetched ({_line(error)}); check the network and your credentials")
+    place = without_credentials(location)
+    return RemoteError(f"{place}: cannot be fetched ({_line(error)}); check the network and your credentials")
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return without_credentials(" ".join(str(error).split())) or type(error).__name__

@@ -15,6 +15,10 @@ from medxpert.data.trees import ending, find, find_all, folders_of, listing
 from medxpert.errors import ConfigError, DataError
 
 TOP_FOLDERS = ("files/p1[0-9]", "p1[0-9]")
+_BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
+"""What reading a member of a damaged zip raises."""
+_FOREIGN = "__MACOSX/"
+"""Where one system's packer puts files of its own, under the names of ours."""
 _LOOKED_AT = 200
 """Patients of each top folder that are searched for a first file: where 200 have none, the folder has none."""
 
@@ -105,7 +109,8 @@ class ZippedReports:
             self._archive = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise DataError(f"{path}: expected the zip of the reports, found {error}; download it again") from error
-        named = ((member.filename.rpartition("/")[2], member) for member in self._archive.infolist())
+        members = (member for member in self._archive.infolist() if not member.filename.startswith(_FOREIGN))
+        named = ((member.filename.rpartition("/")[2], member) for member in members)
         self._members = {_study_id(name): member for name, member in named if _is_report(name)}
         if not self._members:
             expected = "expected members such as files/p10/p10000032/s50414267.txt"
@@ -118,7 +123,15 @@ class ZippedReports:
             raise RowError("report missing")
         try:
             return _text(self._archive.read(member))
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             raise RowError("report cannot be read", str(error)) from error
 
     def study_ids(self) -> Iterator[str]:

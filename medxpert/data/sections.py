@@ -39,7 +39,8 @@ def section(findings: str, impression: str, text: Text) -> Section:
 
 def lacks(findings: str, impression: str, text: str) -> bool:
     """Tell whether a study with some text has not the section that is wanted of it."""
-    wanted = {"both": (findings, impression), "findings": (findings,), "impression": (impression,)}
+    both = (findings, impression)
+    wanted = {"both": both, "two_sections": both, "findings": (findings,), "impression": (impression,)}
     return any(not one.strip() for one in wanted.get(text, ()))
 
 

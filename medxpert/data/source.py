@@ -38,8 +38,6 @@ def source(read: Callable[..., Items]) -> Callable[..., Items]:
 
     @functools.wraps(read)
     def reading(
-        split: str,
-        /,
         *args: Any,
         on_leak: OnLeak | None = None,
         remove_priors: bool = False,
@@ -49,7 +47,7 @@ def source(read: Callable[..., Items]) -> Callable[..., Items]:
     ) -> Iterator[Study | Rejected]:
         if limit is not None and limit < 1:
             raise ConfigError(f"data.limit={limit} must be at least 1; leave it out to read everything")
-        items = _refined(read(split, *args, **kwargs), remove_priors, label_texts)
+        items = _refined(read(*args, **kwargs), remove_priors, label_texts)
         return items if limit is None else _limited(items, limit)
 
     signature = inspect.signature(read)

@@ -142,7 +142,7 @@ def open_store(
 
 def _fault(study: Study) -> Rejected | None:
     if not study.findings.strip() and not study.impression.strip():
-        return Rejected(study.study_id, "no text")
+        return Rejected(study.study_id, "empty report")
     return None if study.images else Rejected(study.study_id, "no image")
 
 
@@ -153,9 +153,9 @@ def _ordered(study: Study) -> Study:
 def _fingerprint(
     studies: Sequence[Study], rejected: Sequence[Rejected], settings: Sequence[Any], held_out: HeldOut | None
 ) -> str:
-    digest = hashlib.sha256(json.dumps([settings, held_out.hashes if held_out else None]).encode())
+    digest = hashlib.sha256(json.dumps([settings, held_out.settings if held_out else None]).encode())
     for study in studies:
-        images = [image.fingerprint() for image in study.images]
+        images = [(image.fingerprint(), image.view) for image in study.images]
         fields = [study.study_id, study.patient_id, study.findings, study.impression, study.source, study.policy]
         kind = [study.truth, study.text_kind, study.weight]
         digest.update(json.dumps([fields, dict(study.labels), kind, images]).encode())

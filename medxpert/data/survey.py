@@ -18,11 +18,13 @@ class Survey:
         studies: by split; no patient stands in two of them unless that was asked for.
         rejected: by split, in the reader's order; dropped training studies last.
         patients: those that stood in two splits; None where no patient is known.
+        without_patient: studies of which nobody knows the patient.
     """
 
     studies: dict[str, list[Study]]
     rejected: dict[str, list[Rejected]]
     patients: list[Shared] | None
+    without_patient: int
 
 
 def splits_of(reader: Any) -> tuple[str, ...]:
@@ -45,4 +47,5 @@ def survey(reader: Reader) -> Survey:
         rejected[split] = [item for item in items if isinstance(item, Rejected)]
     settled = settle_patients(studies, on_leak_of(reader))
     rejected["train"] += settled.dropped
-    return Survey(settled.studies, rejected, settled.shared)
+    unknown = sum(not study.patient_id for own in settled.studies.values() for study in own)
+    return Survey(settled.studies, rejected, settled.shared, unknown)

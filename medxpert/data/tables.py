@@ -16,6 +16,7 @@ from medxpert.text import is_blank
 from medxpert.words import Rejected
 
 _DELIMITERS = ",\t;"
+csv.field_size_limit(2**31 - 1)  # a report is no longer than memory
 
 
 class RowError(ValueError):

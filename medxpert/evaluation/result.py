@@ -97,10 +97,12 @@ def gain_place(main: str, over: str, scope: str) -> tuple[str, ...]:
 
 def described(cases: Cases) -> dict[str, Any]:
     """Count what the figures of a split rest on, as JSON values; patients are null where nobody knows them."""
-    unknown = all(map(is_row_id, cases.patient_ids))
+    known = [one for one in cases.patient_ids if not is_row_id(one)]
+    unknown = not known
     return {
         "studies": len(cases),
-        "patients": None if unknown else len(set(cases.patient_ids)),
+        "patients": len(set(known)) or None,
+        "studies_without_patient": len(cases) - len(known),
         "unique_texts": len({normalise(text) for text in cases.texts}),
         "abnormal": int(cases.abnormal.sum()) if is_labelled(cases) else None,
         "sections": dict(Counter(cases.column("section")).most_common()),

@@ -70,6 +70,8 @@ def _line(glyph: float) -> _Line:
 
 
 def _found(pixels: NDArray[np.uint8], line: _Line) -> bool:
+    if pixels.shape[0] < line.height or pixels.shape[1] < line.width:
+        return False
     strokes = _strokes(pixels, line.stroke)
     enough = int(np.ceil(_ROWS * line.height))
     rich = (strokes.sum(axis=1, dtype=np.uint16) >= _NUM_STROKES).astype(np.uint8)

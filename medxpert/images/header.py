@@ -85,15 +85,6 @@ def read_header(source: Path | bytes) -> DicomHeader:
             return _header(dataset)
 
 
-def view_of(source: Path | bytes) -> str:
-    """Return the projection that a DICOM's header tells: "PA", "AP", "LATERAL", or "" when it tells none.
-
-    Raises:
-        ImageError: the file is missing or broken, or is no DICOM.
-    """
-    return read_header(source).view
-
-
 def _header(dataset: FileDataset) -> DicomHeader:
     return DicomHeader(
         study_id=_uid(dataset, "StudyInstanceUID"),

@@ -34,7 +34,7 @@ from medxpert.folders import explained, sha256
 from medxpert.preparation.journal import Journal, Part
 from medxpert.words import Rejected, Study
 
-MIN_SIDE, MAX_SIDE = 32, 4096
+MIN_SIDE, MAX_SIDE, MAX_SHARD_MB = 32, 4096, 100_000
 _FORMATS = ("jpeg", "png")
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class Storage:
             raise ConfigError(f"side={self.side}: expected {MIN_SIDE} to {MAX_SIDE} pixels")
         if self.format not in _FORMATS:
             raise ConfigError(f"format={self.format}: expected {' or '.join(_FORMATS)}")
-        if self.shard_mb <= 0:
-            raise ConfigError(f"shard_mb={self.shard_mb} must be above 0")
+        if not 0 < self.shard_mb < MAX_SHARD_MB:
+            raise ConfigError(f"shard_mb={self.shard_mb} must be above 0 and below {MAX_SHARD_MB:,}")
 
 
 class _Outcome(NamedTuple):
@@ -157,7 +157,7 @@ class Build:
         if not images:
             return
         if not study.findings.strip() and not study.impression.strip():
-            batch.rejected.append(Rejected(study.study_id, "no text"))
+            batch.rejected.append(Rejected(study.study_id, "empty report"))
             return
         names = [image.sha256 for image in images]
         fault = self._held_out.fault(study, names) if split == TRAIN else None
@@ -192,10 +192,12 @@ def hashes(part: Part) -> list[str]:
 
 
 def _known(batch: _Batch) -> dict[str, Any]:
+    kept = {one.study.study_id for one in batch.studies}
     return {
         "first": batch.first,
         "next": batch.next,
         "studies": len(batch.studies),
+        "whole": len(kept - {item.where for item in batch.rejected}),
         "images": sum(len(one.images) for one in batch.studies),
         "rejected": [(item.where, item.reason, item.detail) for item in batch.rejected],
         "dropped_images": batch.dropped_images,

@@ -15,7 +15,6 @@ from medxpert.cases import ROWS_PER_GROUP
 from medxpert.data.shards.layout import CASES, IMAGES, REPORTS, TABLES, VERSION, shard_name
 from medxpert.folders import MANIFEST, atomic_file, sha256, write_json
 from medxpert.preparation.journal import Part
-from medxpert.privacy import strictest
 from medxpert.words import Policy, Rejected
 
 REJECTED = "rejected.csv"
@@ -57,7 +56,12 @@ def write_rejected(output: Path, rejected: Iterable[tuple[str, Rejected]], polic
     with atomic_file(output / REJECTED) as sibling, sibling.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(("split", "where", "reason", "detail", "policy"))
-        rows.writerows((split, item.where, item.reason, item.detail, policy) for split, item in rejected)
+        rows.writerows((split, seen(item.where), item.reason, seen(item.detail), policy) for split, item in rejected)
+
+
+def seen(text: str) -> str:
+    """Write what cannot be seen as Python does: a name must not steer the terminal that shows it."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def write_manifest(output: Path, parts: Mapping[str, Sequence[Part]], fields: Mapping[str, Any]) -> None:
@@ -74,16 +78,10 @@ def write_manifest(output: Path, parts: Mapping[str, Sequence[Part]], fields: Ma
         {
             "shards": VERSION,
             **fields,
-            "policy": policy_of(parts),
             "splits": {split: _counts(own) for split, own in parts.items()},
             "files": files,
         },
     )
-
-
-def policy_of(parts: Mapping[str, Sequence[Part]]) -> Policy:
-    """Return the strictest policy of all studies."""
-    return strictest(policy for own in parts.values() for part in own for policy in part.known["policies"])
 
 
 def _counts(parts: Sequence[Part]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +17,13 @@ from typing import Any
 from medxpert.data.shards.layout import shard_name
 from medxpert.data.survey import Survey
 from medxpert.errors import ConfigError
-from medxpert.folders import MANIFEST, atomic_folder, explained, read_json, seal, verified, write_json
+from medxpert.folders import MANIFEST, atomic_folder, explained, read_json, seal, sha256, verified, write_json
 from medxpert.words import Study
 
 _FOLDER, _MADE_OF = ".progress", "made_of.json"
 _REPORT = ("data_report.json", "data_report.md", "data_report.html", "rejected.csv", "samples.png")
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?")
+"""Names that `folders.atomic_file` gives while it writes."""
 log = logging.getLogger(__name__)
 
 
@@ -58,6 +62,11 @@ class Journal:
             log.info("going on with %s", output)
         with explained(output):
             self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (self._folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(f"another process prepares {output}; wait for it, or give another output=") from error
         write_json(self._folder / _MADE_OF, known)
 
     def parts(self, split: str) -> list[Part]:
@@ -66,8 +75,8 @@ class Journal:
         while (folder := self.folder(split, len(parts))).joinpath(MANIFEST).is_file():
             known = verified(folder, cure=f"rm -r {folder}")
             path = self.output / split / shard_name(len(parts))
-            if known["bytes"] and (not path.is_file() or path.stat().st_size != known["bytes"]):
-                log.warning("%s is not as long as it was written: made again with all that follow it", path)
+            if known["bytes"] and (not path.is_file() or sha256(path) != known["sha256"]):
+                log.warning("%s is not what was written: made again with all that follow it", path)
                 break
             parts.append(Part(folder, known))
         return parts
@@ -94,11 +103,12 @@ class Journal:
 
     def close(self) -> None:
         """Forget everything: the manifest is written."""
-        shutil.rmtree(self._folder)
+        clear(self.output)
+        self._lock.close()
 
 
 def fingerprint(survey: Survey) -> str:
-    """Identify the studies and where their images lie, without opening one."""
+    """Identify the studies and their images, without opening one."""
     digest = hashlib.sha256()
     for split, studies in survey.studies.items():
         digest.update(split.encode())
@@ -109,7 +119,7 @@ def fingerprint(survey: Survey) -> str:
 
 
 def _told(study: Study) -> list[Any]:
-    images = [(str(getattr(image, "path", "")) or image.fingerprint(), image.view) for image in study.images]
+    images = [(image.fingerprint(), image.view) for image in study.images]
     texts = [study.findings, study.impression, study.text_kind]
     return [study.study_id, study.patient_id, texts, dict(study.labels), study.policy, study.weight, images]
 
@@ -131,7 +141,15 @@ def _refuse_change(output: Path, before: Mapping[str, Any], now: Mapping[str, An
         return
     name = changed[0]
     if name == "studies":
-        told = "its input has changed since (other studies, texts or labels)"
+        told = "its input has changed since (other studies, texts, labels or images)"
     else:
         told = f"it was begun with {name}={before.get(name)}, now {name}={now.get(name)}"
     raise ConfigError(f"output={output} holds another preparation: {told}; give another output=, or remove {output}")
+
+
+def clear(output: Path) -> None:
+    """Remove what killed processes left in a finished preparation."""
+    shutil.rmtree(output / _FOLDER, ignore_errors=True)
+    for path in [*output.glob(".*"), *output.glob("*/.*")]:
+        if path.is_file() and _TEMPORARY.fullmatch(path.name):
+            path.unlink()

@@ -22,18 +22,25 @@ from medxpert.errors import ConfigError, DataError
 from medxpert.folders import MANIFEST, sha256
 from medxpert.preparation.build import Build, Storage
 from medxpert.preparation.facts import SplitTables, overall, split_facts
-from medxpert.preparation.finish import policy_of, write_manifest, write_rejected, write_tables
-from medxpert.preparation.journal import Journal, Part
+from medxpert.preparation.finish import REJECTED, seen, write_manifest, write_rejected, write_tables
+from medxpert.preparation.journal import Journal, Part, clear
 from medxpert.preparation.report import write_report
 from medxpert.preparation.samples import SAMPLES, write_samples
+from medxpert.privacy import strictest
 from medxpert.provenance import environment
 from medxpert.words import Reader, Rejected
 
+_MUCH, _SHOWN_CHARS = 0.1, 30
 log = logging.getLogger(__name__)
 
 
 def prepare(
-    reader: Reader, storage: Storage, output: Path, made_of: Mapping[str, Any], on_leak: OnLeak | None = None
+    reader: Reader,
+    storage: Storage,
+    output: Path,
+    made_of: Mapping[str, Any],
+    on_leak: OnLeak | None = None,
+    max_rejected: float = 1.0,
 ) -> list[Path]:
     """Prepare everything that a reader offers.
 
@@ -45,15 +52,17 @@ def prepare(
         output: folder of the shards; not below any folder that is read.
         made_of: the options, as JSON values; a preparation goes on with the same ones only.
         on_leak: what is done about images in two splits; None drops such training studies.
+        max_rejected: largest share of studies that cannot be used, in [0, 1]; all of them in a partial download.
 
     Returns:
         The files of the data report.
 
     Raises:
         ConfigError: the output cannot be used, or the options changed.
-        DataError: no study can be used, a leak that the user does not accept, or a finished preparation is damaged.
+        DataError: no study can be used, or more than `max_rejected` cannot; a leak that the user does not accept; or a
+            finished preparation is damaged.
     """
-    _refuse_input(output, made_of)
+    _refuse_input(output, {name: value for name, value in made_of.items() if name.startswith("data.")})
     if (output / MANIFEST).is_file():
         return _verify(output, made_of)
     found = survey(reader)
@@ -63,21 +72,41 @@ def prepare(
     written = {split: [part for part in own if part.known["studies"]] for split, own in parts.items()}
     written = {split: own for split, own in written.items() if own}
     rejected = list(_rejected(found, parts))
+    for split in found.studies.keys() - written.keys():
+        log.warning("split %s has no usable study; train.py needs train, val and test", split)
+    policy = strictest(study.policy for studies in found.studies.values() for study in studies)
     if not written:
         why = f"the first of {len(rejected)} reasons: {rejected[0][1]}" if rejected else "the reader yielded nothing"
         raise DataError(f"no study can be used; {why}")
     for split, own in written.items():
         write_tables(output, split, own)
-    tables = {split: open_tables(output, split) for split in written}
-    report = {**report_of(found, parts, tables), **_rejections(rejected), "made": _made(output, written)}
-    policy = policy_of(written)
-    provenance = {"policy": policy, **environment(), "options": dict(made_of)}
     write_rejected(output, rejected, policy)
+    _check_rejected(written, rejected, max_rejected)
+    tables = {split: open_tables(output, split) for split in written}
+    report = {**report_of(found, parts, tables, on_leak), **_rejections(rejected), "made": _made(output, written)}
+    provenance = {"policy": policy, **environment(), "options": dict(made_of)}
     write_samples(output / SAMPLES, tables, policy)
     paths = write_report(output, report, provenance, {output / SAMPLES: "Studies as they were stored."})
-    write_manifest(output, written, {"made_of": dict(made_of), "leaks": _found(report), **environment()})
+    fields = {"made_of": dict(made_of), "policy": policy, "leaks": _found(report), **environment()}
+    write_manifest(output, written, fields)
     journal.close()
     return paths
+
+
+def _check_rejected(
+    written: Mapping[str, Sequence[Part]], rejected: Sequence[tuple[str, Rejected]], limit: float
+) -> None:
+    """Say how much is missing where that is much, and refuse more than the user accepts."""
+    whole = sum(part.known["whole"] for own in written.values() for part in own)
+    studies = sum(part.known["studies"] for own in written.values() for part in own)
+    lost = len({item.where for _, item in rejected if item.reason not in (PATIENT, IMAGE)}) - (studies - whole)
+    share = lost / (studies + lost)
+    reason, count = Counter(item.reason for _, item in rejected).most_common(1)[0] if rejected else ("", 0)
+    told = f"{lost:,} of {studies + lost:,} studies cannot be used; the commonest reason: {reason} ({count:,})"
+    if share > limit:
+        raise DataError(f"{told}; more than max_rejected={limit}, see {REJECTED}")
+    if share > _MUCH:
+        log.warning("%s", told)
 
 
 def open_tables(output: Path, split: str) -> SplitTables:
@@ -86,15 +115,25 @@ def open_tables(output: Path, split: str) -> SplitTables:
     return SplitTables(Cases(output / split / CASES), read_reports(output / split / REPORTS), views)
 
 
-def report_of(found: Survey, parts: Mapping[str, Sequence[Part]], tables: Mapping[str, SplitTables]) -> dict[str, Any]:
+def report_of(
+    found: Survey,
+    parts: Mapping[str, Sequence[Part]],
+    tables: Mapping[str, SplitTables],
+    on_leak: OnLeak | None,
+) -> dict[str, Any]:
     """Describe the splits, what they share, and what may be written on images."""
-    images = shared_images({split: _hashed(own, tables.get(split)) for split, own in parts.items()})
-    dropped = Counter(item.reason for _, item in _rejected(found, parts))
-    leaks = {"patients": None if found.patients is None else len(found.patients), "images": len(images)}
+    images = shared_images({split: _hashed(own, tables.get(split)) for split, own in parts.items()}, on_leak)
+    reasons = Counter(item.reason for _, item in _rejected(found, parts))
+    leaks = {
+        "patients": None if found.patients is None else len(found.patients),
+        "images": len(images),
+        "dropped": reasons[PATIENT] + reasons[IMAGE],
+        "studies_without_patient": found.without_patient,
+    }
     return {
         "splits": {split: split_facts(tables[split]) for split in tables},
         "duplicates": overall(tables),
-        "leaks": {**leaks, "dropped": dropped[PATIENT] + dropped[IMAGE]},
+        "leaks": leaks,
         "listed": {"patients": _listed(found.patients), "images": listed(images)},
         "suspicious": [one for own in parts.values() for part in own for one in part.known["suspicious"]],
     }
@@ -130,7 +169,7 @@ def _rejections(rejected: Sequence[tuple[str, Rejected]]) -> dict[str, Any]:
     first = {item.reason: item for _, item in reversed(rejected)}
     return {
         "rejected": dict(counts.most_common()),
-        "examples": {reason: f"{item.where} {item.detail}".strip()[:160] for reason, item in first.items()},
+        "examples": {reason: seen(item.where)[:_SHOWN_CHARS] for reason, item in first.items()},
     }
 
 
@@ -191,5 +230,7 @@ def _verify(output: Path, made_of: Mapping[str, Any]) -> list[Path]:
                 f"{path} is missing or not what was written; remove {output / MANIFEST} and {path.parent}, then the "
                 "same command makes it again"
             )
-    log.info("%s is whole: %d files are what was written", output, len(root.manifest["files"]))
+    clear(output)
+    told = "%s is whole: %d files are what was written; the input was not read again"
+    log.info(told, output, len(root.manifest["files"]))
     return [output / f"data_report.{ending}" for ending in ("json", "md", "html")]

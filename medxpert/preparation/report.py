@@ -69,8 +69,9 @@ def tables_of(report: Mapping[str, Any]) -> Tables:
 
 
 def _notes(report: Mapping[str, Any]) -> Iterator[str]:
-    if report["leaks"]["patients"] is None:
-        yield "Patients are unknown: that none stands in two splits cannot be checked, leakage is possible."
+    unknown = report["leaks"]["studies_without_patient"]
+    if unknown:
+        yield f"The patients of {unknown:,} studies are unknown: one may stand in two splits, leakage is possible."
     yield "Counts are of what was written, all views included; a missing or broken image is counted as rejected."
     yield "Identity Recall@1 cannot exceed its ceiling: no encoder can tell equal texts, or equal images, apart."
 

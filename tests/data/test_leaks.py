@@ -50,9 +50,10 @@ def test_training_studies_of_shared_patients_are_dropped_and_listed():
 
 def test_patients_of_val_and_test_cannot_be_mended_by_dropping():
     leaky = {"train": studies("a"), "val": studies("b"), "test": studies("b")}
-    settled = settle_patients(leaky, "drop_train")
-    assert settled.dropped == []
-    assert [one.splits for one in settled.shared] == [("val", "test")]
+    for rule in (None, "drop_train"):
+        with pytest.raises(DataError, match=r"cannot mend; correct the splits, or set data.on_leak=keep"):
+            settle_patients(leaky, rule)
+    assert [one.splits for one in settle_patients(leaky, "keep").shared] == [("val", "test")]
 
 
 def test_keep_keeps_and_tells():
@@ -70,6 +71,7 @@ def test_held_out_images(rule, reason):
     fault = held_out.fault(study, ["cc", "bb"])
     assert (fault and fault.reason) == reason
     assert held_out.hashes == ["aa", "bb"]
+    assert held_out.settings == [rule, [("aa", "test"), ("bb", "test")]]
 
 
 def test_held_out_images_fail_where_the_user_says():
@@ -80,5 +82,7 @@ def test_held_out_images_fail_where_the_user_says():
 
 
 def test_images_in_two_splits_are_found():
-    found = shared_images({"train": [("x", "1"), ("x", "2"), ("y", "3")], "val": [("z", "4")], "test": [("x", "5")]})
+    found = shared_images(
+        {"train": [("x", "1"), ("x", "2"), ("y", "3")], "val": [("z", "4")], "test": [("x", "5")]}, None
+    )
     assert [tuple(one) for one in found] == [("x", ("train", "test"), ("1", "2", "5"))]

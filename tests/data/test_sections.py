@@ -33,6 +33,7 @@ def test_section(text, findings, impression, expected):
         ("findings", LONG, "", False),
         ("impression", LONG, " ", True),
         ("both", LONG, "", True),
+        ("two_sections", LONG, "", True),
         ("longest", LONG, "", False),
         ("random_section", LONG, "", False),
     ],

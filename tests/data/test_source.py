@@ -90,7 +90,8 @@ def test_survey_reads_every_split():
 def test_survey_settles_patients_as_the_reader_was_told():
     @source
     def leaky(split):
-        return (Study(f"{split}{number}", f"p{number}", (), "Clear.") for number in range(2 if split == "train" else 1))
+        owners = {"train": ("p0", "p1"), "val": ("p2",), "test": ("p0",)}[split]
+        return (Study(f"{split}{number}", owner, (), "Clear.") for number, owner in enumerate(owners))
 
     with pytest.raises(DataError, match="1 patients stand in more than one split"):
         survey(leaky)

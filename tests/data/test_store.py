@@ -95,7 +95,7 @@ def test_what_cannot_be_used_is_listed_and_the_rest_goes_on(tmp_path):
     )
     assert levels(store) == [[2], [9]]
     assert [item.where for item in store.rejected] == ["row 7", "s3", "s1", "s4"]
-    assert [item.reason for item in store.rejected[1:]] == ["no text", "image missing", "image missing"]
+    assert [item.reason for item in store.rejected[1:]] == ["empty report", "image missing", "image missing"]
     assert "missing.png" in store.rejected[2].detail
 
 
@@ -127,3 +127,25 @@ def test_flipped_byte_in_a_store_is_noticed(tmp_path):
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"pixels.npy is not what was written"):
         _ = Store(store.folder).policy
+
+
+def test_what_is_done_about_leaks_and_views_belongs_to_the_fingerprint(tmp_path):
+    (level,) = opened(tmp_path, study(9)).hashes
+    held = {}
+    for rule in ("keep", None, "keep", "fail"):
+        held_out = HeldOut(rule)
+        held_out.add("test", [level])
+        if rule == "fail":
+            with pytest.raises(DataError, match="identical to one of test"):
+                opened(tmp_path, study(9), study(1), held_out=held_out)
+        else:
+            held.setdefault(rule, []).append(opened(tmp_path, study(9), study(1), held_out=held_out).cases.study_ids)
+    assert held == {"keep": [["s9", "s1"]] * 2, None: [["s1"]]}
+    assert opened(tmp_path, study(1, Flat(1, "PA"))).folder != opened(tmp_path, study(1, Flat(1, "AP"))).folder
+
+
+def test_a_study_is_shown_by_its_next_image_where_the_first_is_broken(tmp_path):
+    store = opened(tmp_path, study(1, Flat(-1), Flat(7, "LATERAL")))
+    assert levels(store) == [[7]]
+    assert store.cases.column("view") == ["LATERAL"]
+    assert [item.reason for item in store.rejected] == ["image missing"]

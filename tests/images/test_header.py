@@ -8,7 +8,7 @@ from pydicom.sequence import Sequence
 
 from medxpert.images.errors import ImageError
 from medxpert.images.files import ImageFile, load
-from medxpert.images.header import DicomHeader, read_header, view_of
+from medxpert.images.header import DicomHeader, read_header
 
 PRIVATE = {
     "PatientName": "Quixote^Dulcinea",
@@ -137,7 +137,7 @@ def code(meaning):
     ],
 )
 def test_view(dicom_file, ramp, elements, view):
-    assert view_of(dicom_file(ramp, **elements)) == view
+    assert read_header(dicom_file(ramp, **elements)).view == view
 
 
 def test_pixels_are_not_read(dicom_file, ramp, tmp_path):

@@ -22,7 +22,7 @@ from medxpert.preparation.build import Storage
 from medxpert.preparation.prepare import prepare
 from medxpert.words import SPLITS, Rejected, Study
 
-OPTIONS = {"data": "test", "side": 32}
+OPTIONS = {"data.name": "test", "side": 32}
 SMALL = Storage(32, "jpeg", 0.02)
 
 
@@ -68,7 +68,7 @@ def replaced(study, **fields):
     return replace(study, **fields)
 
 
-REJECTED = {"no image": 3, "image missing": 2, "not an image": 1, "no text": 1, "image stands in another split": 1}
+REJECTED = {"no image": 3, "image missing": 2, "not an image": 1, "empty report": 1, "image stands in another split": 1}
 
 
 def report_of(folder):
@@ -90,7 +90,7 @@ def test_report_counts_what_was_written_and_what_was_not(reader, tmp_path):
         "test": (5, 5, 3),
     }
     assert report["rejected"] == REJECTED
-    assert report["leaks"] == {"patients": 0, "images": 1, "dropped": 1}
+    assert report["leaks"] == {"patients": 0, "images": 1, "dropped": 1, "studies_without_patient": 0}
     assert report["listed"]["images"][0]["studies"] == ["train6", "test0"]
     assert (
         report["duplicates"]["texts"] == 47 - len({f"{n % 30} train" for n in range(40) if n not in (2, 3, 4, 6)}) - 11
@@ -170,7 +170,7 @@ def test_a_damaged_shard_of_an_interrupted_preparation_is_made_again(
     damage(out / "train" / "shard-00000.parquet")
     monkeypatch.undo()
     prepare(reader, SMALL, out, OPTIONS)
-    assert ("shard-00000.parquet is not as long as it was written" in caplog.text) == again
+    assert ("shard-00000.parquet is not what was written" in caplog.text) == again
     assert len(ids(out)["train"]) == len(set(ids(out)["train"])) == 36
     assert not list(out.glob("*/.*"))
 
@@ -231,7 +231,7 @@ def test_an_output_with_other_files_is_refused(reader, tmp_path):
 
 
 def test_an_output_below_the_input_is_refused(reader, tmp_path):
-    options = {"data": {"images": str(tmp_path / "pictures")}}
+    options = {"data.images": str(tmp_path / "pictures"), "side": 32}
     with pytest.raises(ConfigError, match=r"lies below .*pictures, which is read"):
         prepare(reader, SMALL, tmp_path / "pictures" / "shards", options)
 
@@ -241,7 +241,20 @@ def test_identical_images_fail_or_stay_where_the_user_says(reader, tmp_path):
         prepare(reader, SMALL, tmp_path / "fail", OPTIONS, "fail")
     prepare(reader, SMALL, tmp_path / "keep", OPTIONS, "keep")
     assert "train6" in ids(tmp_path / "keep")["train"]
-    assert report_of(tmp_path / "keep")["leaks"] == {"patients": 0, "images": 1, "dropped": 0}
+    assert report_of(tmp_path / "keep")["leaks"] == {
+        "patients": 0,
+        "images": 1,
+        "dropped": 0,
+        "studies_without_patient": 0,
+    }
+
+
+def test_too_many_rejected_where_the_user_says(reader, tmp_path, caplog):
+    with pytest.raises(DataError, match=r"^6 of 53 studies cannot be used; .* more than max_rejected=0.1, see"):
+        prepare(reader, SMALL, tmp_path / "out", OPTIONS, max_rejected=0.1)
+    assert (tmp_path / "out" / "rejected.csv").is_file()
+    prepare(reader, SMALL, tmp_path / "out", OPTIONS, max_rejected=0.2)
+    assert "6 of 53 studies cannot be used; the commonest reason: no image (3)" in caplog.text
 
 
 def test_unknown_patients_are_null(pictures, tmp_path):
@@ -254,7 +267,7 @@ def test_unknown_patients_are_null(pictures, tmp_path):
     report = report_of(tmp_path / "out")
     assert report["leaks"]["patients"] is None
     assert report["splits"]["test"]["patients"] is None
-    assert "leakage is possible" in (tmp_path / "out" / "data_report.md").read_text()
+    assert "one may stand in two splits, leakage is possible" in (tmp_path / "out" / "data_report.md").read_text()
 
 
 def test_nothing_usable(tmp_path):

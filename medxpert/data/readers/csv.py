@@ -13,11 +13,13 @@ from medxpert.data.labels import merged
 from medxpert.data.prompts import prompt
 from medxpert.data.source import source
 from medxpert.data.splits import assign
-from medxpert.data.tables import Row, RowError, rows
+from medxpert.data.tables import Row, RowError, rows, said
+from medxpert.data.trees import folder
 from medxpert.errors import ConfigError, DataError
 from medxpert.images.files import ImageFile
 from medxpert.ontology import NEGATIVE
 from medxpert.privacy import checked
+from medxpert.text import split_sections
 from medxpert.words import SPLITS, Policy, Rejected, Study
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,8 @@ def read(
 ) -> Iterator[Study | Rejected]:
     """Read the studies of one split, in the manifest's order.
 
-    Columns, under the names that columns.json lists: image; report, or findings and impression; study_id (rows
+    Columns, under the names that columns.json lists: image; findings and impression, or a report that is divided at its
+    headings; study_id (rows
     that share it are one study with several images; without it each image is a study), patient_id, view,
     split; and labels. These are either columns named like the 14 observations, holding 1, 0, -1 or nothing,
     or one column of positive names joined by "|", where a name that stands anywhere in the column but not in
@@ -69,7 +72,7 @@ def read(
     for row in table:
         survey.add(row)
     survey.finish()
-    root = path.parent if images is None else Path(images)
+    root = path.parent if images is None else folder(images, "data.images")
     return (_study(item, survey, root, prompts, known_policy) for item in survey.items)
 
 
@@ -136,9 +139,10 @@ class _Survey:
         image = cell(row, "image")
         if not image:
             raise RowError("no image")
-        findings, impression = cell(row, "findings"), cell(row, "impression")
+        findings, impression = said(cell(row, "findings")), said(cell(row, "impression"))
         if not findings and not impression:
-            findings = cell(row, "report")
+            sections = split_sections(cell(row, "report"))
+            findings, impression = said(sections.get("findings", "")), said(sections.get("impression", ""))
         labels, view = self.columns.statuses(row), self.columns.view(row)
         return _Draft(row.line, study_id, patient_id, findings, impression, labels, {image: view})
 

@@ -13,7 +13,7 @@ from medxpert.data.source import source
 from medxpert.data.splits import assign
 from medxpert.data.tables import said
 from medxpert.errors import ConfigError
-from medxpert.privacy import checked
+from medxpert.privacy import checked, without_credentials
 from medxpert.text import normalise
 from medxpert.words import SPLITS, Policy, Rejected, Study
 
@@ -116,4 +116,5 @@ def _rows(found: tuple[Shard, ...]) -> tuple[_Row, ...]:
 
 @cache
 def _say_once(dataset: str) -> None:
-    log.warning("%s: patients unknown, leakage possible: one patient's studies may stand in several splits", dataset)
+    name = without_credentials(dataset)
+    log.warning("%s: patients unknown, leakage possible: one patient's studies may stand in several splits", name)

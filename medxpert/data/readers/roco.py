@@ -29,8 +29,8 @@ def read(
 ) -> Iterator[Study | Rejected]:
     """Read the captions of one split, in the order of its list; each is a study with one picture.
 
-    The caption is the findings. It may be about any organ, by any technique: `label_texts` leaves those without labels
-    that say nothing of a chest. Nobody knows the patients.
+    The caption is the findings. It may be about any organ, by any technique, of which the rules that label chest
+    reports know nothing: `data=roco` leaves `label_texts` out. Nobody knows the patients.
 
     Args:
         split: one of `SPLITS`, as published.

@@ -87,6 +87,8 @@ class Shards:
 
     def __call__(self, split: str) -> Iterator[Study]:
         """Yield the studies of a split, so that prepared data can be mixed or prepared again."""
+        if split not in self._splits and split in SPLITS:
+            return iter(())
         if split not in self._splits:
             raise ConfigError(f"split is {split!r}; expected one of {', '.join(self._splits)}")
         return _studies(ShardSplit(self._root, split, Representation(0), default_cache()))

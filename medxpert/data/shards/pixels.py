@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, BinaryIO, SupportsIndex
 
 import numpy as np
@@ -25,7 +24,7 @@ from medxpert.images.files import ImageBytes, load
 from medxpert.images.jpeg import MAGIC, decode_jpeg
 from medxpert.images.resize import Fit
 
-_HELD_GROUPS = 64
+_HELD_GROUPS = 32
 """Row groups of a bucket held in memory: twice what training shuffles together, 1 to 2 MB each at 256 px."""
 _FETCHES_AT_ONCE = 8
 _FEW = 8
@@ -67,16 +66,11 @@ class ShardPixels:
             for place in places.tolist():
                 pixels[place] = self._decoded(wanted[place], contents[place])
 
+        # no pool is kept: loader processes are forked, and would wait for threads that they do not have
         parts = np.array_split(np.arange(len(wanted)), num_cores() if len(wanted) >= _FEW else 1)
-        list(self._threads.map(fill, parts) if len(parts) > 1 else map(fill, parts))
+        with ThreadPoolExecutor(len(parts), "decode") as threads:
+            list(threads.map(fill, parts))
         return pixels
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(num_cores(), "decode")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_threads"}
 
     def _decoded(self, row: int, content: bytes) -> NDArray[np.uint8]:
         try:
@@ -107,10 +101,13 @@ class LocalBytes:
 
     def _read(self, place: np.void) -> bytes:
         shard = int(place["shard"])
-        if shard not in self._files:
-            path = self._root.local / self._split / shard_name(shard)  # type: ignore[operator]
-            self._files[shard] = path.open("rb", buffering=0)
-        return os.pread(self._files[shard].fileno(), int(place["length"]), int(place["offset"]))
+        path = self._root.local / self._split / shard_name(shard)  # type: ignore[operator]
+        try:
+            if shard not in self._files:
+                self._files[shard] = path.open("rb", buffering=0)
+            return os.pread(self._files[shard].fileno(), int(place["length"]), int(place["offset"]))
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}; bring it back or prepare again") from error
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_files": {}}

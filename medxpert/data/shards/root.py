@@ -17,7 +17,7 @@ from pyarrow import fs
 from medxpert.data import hub
 from medxpert.data.shards.layout import VERSION
 from medxpert.errors import ConfigError, DataError, RemoteError
-from medxpert.folders import MANIFEST, atomic_file, sha256
+from medxpert.folders import MANIFEST, atomic_file, explained, sha256
 from medxpert.privacy import without_credentials
 
 _ATTEMPTS, _TIMEOUT_SECONDS = 3, 20
@@ -52,6 +52,8 @@ class Root:
             return _patient(*fs.FileSystem.from_uri(self.location))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ConfigError(f"data.root={self.name}: {_line(error)}; change data.root") from error
+        except OSError as error:
+            raise RemoteError(f"data.root={self.name}: {_line(error)}; check the network and the address") from error
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -63,7 +65,8 @@ class Root:
             RemoteError: the bucket does not answer.
         """
         if self.local is not None and not self.local.is_dir():
-            raise ConfigError(f"data.root={self.name}: no such folder; change data.root")
+            found = "a file" if self.local.exists() else "nothing"
+            raise ConfigError(f"data.root={self.name}: expected a prepared folder, found {found}; change data.root")
         try:
             manifest: dict[str, Any] = json.loads(self.read(MANIFEST))
         except FileNotFoundError as error:
@@ -72,6 +75,8 @@ class Root:
             ) from error
         except ValueError as error:
             raise DataError(f"{self.name}/{MANIFEST} is broken; {_CURE}") from error
+        if not isinstance(manifest, dict):
+            raise DataError(f"{self.name}/{MANIFEST} is broken; {_CURE}")
         if manifest.get("shards") != VERSION:
             raise DataError(
                 f"{self.name} was prepared in version {manifest.get('shards')}, expected {VERSION}; {_CURE}"
@@ -116,12 +121,20 @@ class Root:
             raise DataError(f"{self.name}/{MANIFEST} lists no {name}; {_CURE}")
         path = self.local / name if self.local is not None else cache / f"shards-{self.fingerprint}" / name
         if self.local is None and not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            content = self._table(name)
+            with explained(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_file(path) as sibling:
-                sibling.write_bytes(self.read(name))
+                sibling.write_bytes(content)
         if not path.is_file() or sha256(path) != entry["sha256"]:
             raise DataError(f"{path} is missing or not what was written (its checksum differs); {_CURE}")
         return path
+
+    def _table(self, name: str) -> bytes:
+        try:
+            return self.read(name)
+        except FileNotFoundError as error:
+            raise DataError(f"{self.name}/{name} is missing; {_CURE}") from error
 
     def check_shards(self, split: str) -> None:
         """Check that each shard of a split is there and as long as it was written.
@@ -165,4 +178,4 @@ def _patient(files: fs.FileSystem, path: str) -> tuple[fs.FileSystem, str]:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return without_credentials(" ".join(str(error).split()))[:200] or type(error).__name__

@@ -18,6 +18,7 @@ from medxpert.data.rows import case_row
 from medxpert.data.sections import Reports, write_reports
 from medxpert.data.shards.encoding import Encoded
 from medxpert.data.shards.layout import BYTES, CASES, IMAGES, PLACES, REPORTS, SCHEMA, STUDIES_PER_GROUP
+from medxpert.errors import DataError
 from medxpert.folders import atomic_file
 from medxpert.words import Study
 
@@ -130,5 +131,7 @@ def _offsets(path: Path, pictures: Sequence[bytes]) -> Iterator[int]:
         for data in pictures:
             framed = len(data).to_bytes(_LENGTH_BYTES, "little") + data
             start = content.find(framed, end)
+            if start < 0:
+                raise DataError(f"{path}: an image is not where pyarrow should put it; report this and its version")
             end = start + len(framed)
             yield start + _LENGTH_BYTES

@@ -22,12 +22,14 @@ _MEANINGS = {
 def tables(result: SplitResult) -> Tables:
     """Return the tables of a split: retrieval where texts are reports, then every part.
 
-    Where nobody knows the patients, each table says so: studies of one may stand in training and here.
+    Where nobody knows all patients, each table says so: studies of one may stand in training and here.
     """
     parts = [block for part in result.parts for block in part.blocks]
     blocks = [*_retrieval_blocks(result), *parts]
-    if result.measured["cases", result.split]["patients"] is None:
-        blocks = [block._replace(note=f"{block.note}; {UNKNOWN_PATIENTS}") for block in blocks]
+    facts = result.measured["cases", result.split]
+    if facts["studies_without_patient"]:
+        told = UNKNOWN_PATIENTS if facts["patients"] is None else f"some {UNKNOWN_PATIENTS}"
+        blocks = [block._replace(note=f"{block.note}; {told}") for block in blocks]
     return Tables(heading(result), tuple(_notes(result)), tuple(blocks))
 
 

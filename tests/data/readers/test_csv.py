@@ -35,13 +35,13 @@ def rejected(items):
 def test_every_column(manifest, tmp_path):
     path = manifest(
         "Image_Path,study_id,subject_id,Findings,impression,ViewPosition,split,Edema,Pleural_Effusion,No Finding,age\n"
-        'a/1.png,s1,p1,"Clear,\nbut wet.",Edema.,PA,train,1.0,-1,,50\n'
-        'a/2.png,s1,p1,"Clear,\nbut wet.",Edema.,LL,train,1.0,-1,,50\n'
+        'a/1.png,s1,p1,"Clear, but wet.",Edema.,PA,train,1.0,-1,,50\n'
+        'a/2.png,s1,p1,"Clear, but wet.",Edema.,LL,train,1.0,-1,,50\n'
         "/else/3.png,s2,p2,,Normal.,,validate,0,,1,60\n"
     )
     (study,) = read("train", path, policy="open")
     assert (study.study_id, study.patient_id, study.split, study.source) == ("s1", "p1", "train", "manifest")
-    assert (study.findings, study.impression) == ("Clear,\nbut wet.", "Edema.")
+    assert (study.findings, study.impression) == ("Clear, but wet.", "Edema.")
     assert study.labels == {"Edema": 1, "Pleural Effusion": -1}
     assert [(image.path, image.view) for image in study.images] == [
         (tmp_path / "a/1.png", "PA"),
@@ -55,9 +55,9 @@ def test_every_column(manifest, tmp_path):
     assert list(read("test", path)) == []
 
 
-def test_images_folder(manifest):
-    (study,) = read("train", manifest("image,text,split\n1.png,Clear.,train\n"), images="/films")
-    assert study.images[0].path == Path("/films/1.png")
+def test_images_folder(manifest, tmp_path):
+    (study,) = read("train", manifest("image,text,split\n1.png,Clear.,train\n"), images=str(tmp_path))
+    assert study.images[0].path == tmp_path / "1.png"
     assert (study.study_id, study.patient_id, study.findings) == ("1.png", "", "Clear.")
 
 
@@ -195,6 +195,7 @@ def test_bad_manifests(manifest, text, error, message):
         ({"split": "all"}, "expected one of train, val, test, found 'all'"),
         ({"policy": "secret"}, "found 'secret'; change data.policy"),
         ({"prompts": True}, "has no label column; set data.prompts=false"),
+        ({"images": "/nowhere"}, "data.images=/nowhere: expected a folder, found nothing"),
         ({"manifest": "/nowhere/m.csv"}, "data.manifest=/nowhere/m.csv: no such file"),
     ],
 )
@@ -214,3 +215,17 @@ def test_real_labels():
         counts[split] = len(items)
         assert all(study.images[0].path.is_file() and study.images[0].view in ("AP", "PA") for study in items)
     assert counts == {"train": 593, "val": 61, "test": 81}
+
+
+def test_reports_are_read_as_radiologists_write_them(manifest):
+    text = '"EXAMINATION: CHEST\nFINDINGS: The lungs are clear ___.\nIMPRESSION: No acute XXXX disease."'
+    items = list(read("train", manifest(f"image,report,split\n1,{text},train\n2,___,train\n3,N/A,train\n")))
+    assert [(study.findings, study.impression) for study in studies(items)] == [
+        ("The lungs are clear.", "No acute disease.")
+    ]
+    assert rejected(items) == [("manifest.csv:5", "empty report"), ("manifest.csv:6", "empty report")]
+
+
+def test_a_report_of_a_million_letters_is_read(manifest):
+    (study,) = read("train", manifest(f"image,report,split\n1,{'Clear. ' * 150_000},train\n"), label_texts=False)
+    assert len(study.findings) > 1_000_000

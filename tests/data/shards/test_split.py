@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from torch.utils.data import DataLoader
 
 from medxpert.data.readers.shards import Shards
 from medxpert.data.stored import Representation
@@ -131,7 +132,7 @@ def flip(path):
         ),
         (lambda root: (root / "manifest.json").write_text("{"), DataError, "manifest.json is broken"),
         (lambda root: (root / "manifest.json").write_text('{"shards": 0}'), DataError, "in version 0, expected 1"),
-        (lambda root: shutil.rmtree(root), ConfigError, "no such folder; change data.root"),
+        (lambda root: shutil.rmtree(root), ConfigError, "expected a prepared folder, found nothing; change data.root"),
     ],
 )
 def test_damage_is_told_when_the_data_are_opened(prepared, tmp_path, damage, error, message):
@@ -161,3 +162,38 @@ def test_the_datasets_library_shows_the_pictures(prepared, tmp_path, monkeypatch
     assert len(rows) == 7
     assert rows[1]["images"][0].size == (40, 48)
     assert rows[1]["views"] == ["AP", "LATERAL"]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_loader_processes_read_after_this_one_has(splits, num_workers):
+    from medxpert.data.batch import Drawn
+    from medxpert.data.order import EpochOrder
+    from medxpert.data.sections import TextDraw
+
+    store = splits()["train"]
+    _ = store.pixels[np.arange(40)]
+    batches = Drawn(store, lambda texts: np.zeros((len(texts), 2), np.int64), TextDraw(), "first", 0)
+    order = EpochOrder(np.ones(len(store)), 32)
+    loader = DataLoader(
+        batches, batch_size=None, sampler=order, num_workers=num_workers, timeout=60 * bool(num_workers)
+    )
+    rows = [row for batch in loader for row in batch.rows.tolist()]
+    assert sorted(rows) == list(range(150))
+
+
+def test_a_split_that_is_not_there_has_no_studies(prepared):
+    shards = Shards(str(prepared))
+    shards._splits = ("train", "val")
+    assert list(shards("test")) == []
+    with pytest.raises(ConfigError, match=r"no split test, only train, val; prepare data that have all three"):
+        shards.open_splits(Representation(48), prepared)
+
+
+def test_a_shard_that_vanishes_is_no_full_disk(prepared, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(prepared, copy)
+    store = Shards(str(copy)).open_splits(Representation(48), tmp_path)["val"]
+    _ = store.places
+    (copy / "val" / "shard-00000.parquet").unlink()
+    with pytest.raises(DataError, match=r"val/shard-00000.parquet: cannot be read: No such file"):
+        _ = store.pixels[0]
