@@ -58,9 +58,9 @@ def write_tree(root: Path, films: int) -> None:
         csv.writer(file).writerows([["dicom_id", "study_id", "subject_id", "split"], *rows])
 
 
-def _film(path: Path, pixels: NDArray[np.uint8], seed: int) -> Path:
+def _film(path: Path, pixels: NDArray[np.uint8], seed: int, grain: float = _GRAIN) -> Path:
     large = np.asarray(PIL.Image.fromarray(pixels).resize(_SIZE, PIL.Image.Resampling.BICUBIC), np.float32)
-    noise = np.random.default_rng(seed).normal(0, _GRAIN, large.shape)
+    noise = np.random.default_rng(seed).normal(0, grain, large.shape)
     PIL.Image.fromarray(np.clip(large + noise, 0, 255).astype(np.uint8)).save(path, quality=95)
     return path
 
@@ -126,7 +126,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         write_tree(root, films)
-        result = {"prepare": prepared(root), "decode": decoding(sorted(root.glob("*.jpg"))[:8])}
+        smooth = root / "smooth"
+        smooth.mkdir()
+        for number, study in enumerate(list(read("train", num_studies=20, side=_RENDERED_PX))[:8]):
+            _film(smooth / f"{number}.jpg", study.images[0].read(), number, grain=0.5)
+        result = {
+            "prepare": prepared(root),
+            "decode": decoding(sorted(root.glob("*.jpg"))[:8]),
+            "decode_films_with_little_grain": decoding(sorted(smooth.glob("*.jpg"))),
+        }
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
 
 

@@ -55,7 +55,12 @@ def tables_of(report: Mapping[str, Any]) -> Tables:
     blocks = [
         _counts(splits),
         _table("views of images", "by split", splits, lambda one: one["views"]),
-        _table("sections of reports", "studies by split", splits, lambda one: one["sections"]),
+        _table(
+            "sections of reports",
+            "studies by split",
+            splits,
+            lambda one: {name.replace("_", " "): count for name, count in one["sections"].items()},
+        ),
         _tokens(splits),
         _duplicates(report),
         _labels(splits),
@@ -83,7 +88,7 @@ def _counts(splits: Mapping[str, Any]) -> Block:
 
 def _table(title: str, note: str, splits: Mapping[str, Any], of: Any) -> Block:
     names = dict.fromkeys(name for one in splits.values() for name in of(one))
-    rows = [_row(name.replace("_", " "), splits, lambda one, name=name: of(one).get(name, 0)) for name in names]
+    rows = [_row(name, splits, lambda one, name=name: of(one).get(name, 0)) for name in names]
     return Block(title, note, tuple(splits), tuple(rows))
 
 

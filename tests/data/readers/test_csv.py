@@ -48,7 +48,7 @@ def test_every_column(manifest, tmp_path):
         (tmp_path / "a/2.png", "LATERAL"),
     ]
     assert (study.policy, study.text_kind) == ("open", "report")
-    (other,) = read("val", path, images="/films")
+    (other,) = read("val", path, images=str(tmp_path))
     assert other.images[0].path == Path("/else/3.png")
     assert other.labels == {"No Finding": 1, "Edema": 0}
     assert other.policy == "private"
