@@ -13,7 +13,7 @@ from medxpert.run import open_run
 from medxpert.words import SPLITS
 
 READERS = sorted(path.stem for path in (Path(__file__).parent / "trees").glob("*.py"))
-DATASETS = [name for name in READERS if name not in ("tree", "tally", "phantoms", "dicoms")]
+DATASETS = [name for name in READERS if name not in ("accounts", "tree", "tally", "phantoms", "dicoms")]
 PROMPTS = {"chexpert", "nih_cxr14", "vindr"}
 SMALL = (
     "model.image_side=64",

@@ -2,28 +2,12 @@ import shutil
 from collections import Counter
 
 import pytest
+from trees.accounts import by_reader, everything, ids
 from trees.chexpert import NUM, build, cases, of_split
-from trees.phantoms import REASONS
 
 from medxpert.data.prompts import prompt
 from medxpert.data.readers.chexpert import read
 from medxpert.errors import ConfigError, DataError
-from medxpert.words import SPLITS, Rejected, Study
-
-
-def everything(root, **options):
-    """Read all splits: studies by split, and everything rejected."""
-    items = {split: list(read(split, root, **options)) for split in SPLITS}
-    studies = {split: [item for item in own if isinstance(item, Study)] for split, own in items.items()}
-    return studies, [item for own in items.values() for item in own if isinstance(item, Rejected)]
-
-
-def ids(studies):
-    return {split: [study.study_id for study in own] for split, own in studies.items()}
-
-
-def by_reader(tree):
-    return {reason: count for reason, count in tree.rejected.items() if reason not in REASONS.values()}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +23,7 @@ def root(tree, tmp_path):
 
 
 def test_everything_by_construction(tree):
-    studies, rejected = everything(tree.arguments["data.root"], policy="credentialed")
+    studies, rejected = everything(read, tree.arguments["data.root"], policy="credentialed")
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     for split, own in studies.items():
@@ -56,7 +40,7 @@ def test_everything_by_construction(tree):
 def test_counts_of_whole_pictures(tree):
     assert [tree.counts[split][0] >= least for split, least in (("train", 30), ("val", 6), ("test", 6))] == [True] * 3
     states = {(c.study_id, film.name): film.state for c in cases() for film in c.films}
-    studies, _ = everything(tree.arguments["data.root"])
+    studies, _ = everything(read, tree.arguments["data.root"])
     for split, own in studies.items():
         kept = [s for s in own for i in s.images if states[s.study_id, i.path.stem] == "whole"]
         assert tree.counts[split] == (len({s.study_id for s in kept}), len(kept), len({s.patient_id for s in kept}))
@@ -65,7 +49,7 @@ def test_counts_of_whole_pictures(tree):
 @pytest.mark.parametrize("options", [{"full": True}, {"ending": ".png"}, {"full": True, "ending": ".png"}])
 def test_layouts(tmp_path, options):
     tree = build(tmp_path, **options)
-    studies, rejected = everything(str(tmp_path))
+    studies, rejected = everything(read, str(tmp_path))
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     assert [i.path.is_file() for s in studies["val"] for i in s.images] == [True] * (NUM["val"] + 1)
@@ -74,12 +58,12 @@ def test_layouts(tmp_path, options):
 
 def test_root_is_the_data_set_itself(tree, root):
     (inner,) = root.iterdir()
-    assert ids(everything(str(inner))[0]) == tree.ids
+    assert ids(everything(read, str(inner))[0]) == tree.ids
 
 
 def test_official_test_set(tmp_path):
     tree = build(tmp_path, has_test=True)
-    studies, rejected = everything(str(tmp_path), seed=7)
+    studies, rejected = everything(read, str(tmp_path), seed=7)
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     assert [image.view for study in studies["test"] for image in study.images] == [""] * 6
@@ -89,7 +73,7 @@ def test_official_test_set(tmp_path):
 def test_val_is_drawn_from_train_by_patient(tree):
     root = tree.arguments["data.root"]
     patients = {
-        seed: {split: {s.patient_id for s in own} for split, own in everything(root, seed=seed)[0].items()}
+        seed: {split: {s.patient_id for s in own} for split, own in everything(read, root, seed=seed)[0].items()}
         for seed in range(3)
     }
     assert all(not own["train"] & own["val"] and not own["train"] & own["test"] for own in patients.values())
@@ -100,7 +84,7 @@ def test_val_is_drawn_from_train_by_patient(tree):
 
 def test_leak_options(tmp_path):
     build(tmp_path, same_image=True, shared_patient=True)
-    studies, _ = everything(str(tmp_path))
+    studies, _ = everything(read, str(tmp_path))
     pictures = {
         s: {i.path.read_bytes() for x in own for i in x.images if i.path.is_file()} for s, own in studies.items()
     }
@@ -110,7 +94,7 @@ def test_leak_options(tmp_path):
 
 def test_patient_without_folder_is_left_to_decoding(root):
     shutil.rmtree(next(root.glob(f"*/valid/{of_split(cases(), 'test')[3].patient_id}")))
-    studies, _ = everything(str(root))
+    studies, _ = everything(read, str(root))
     study = studies["test"][3]
     assert study.images[0].path == next(root.iterdir()) / f"valid/{study.patient_id}/study1/view1_frontal.jpg"
     assert not study.images[0].path.exists()

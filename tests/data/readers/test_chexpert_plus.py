@@ -2,34 +2,15 @@ import shutil
 from collections import Counter
 
 import pytest
+from trees.accounts import arguments, by_reader, everything, ids
 from trees.chexpert import of_split
 from trees.chexpert_plus import NAME, build, planned_cases, text_of
-from trees.phantoms import REASONS
 
 from medxpert.data.readers import chexpert
 from medxpert.data.readers.chexpert_plus import read
 from medxpert.errors import ConfigError, DataError
 from medxpert.text import clean
-from medxpert.words import SPLITS, Rejected, Study
-
-
-def arguments(tree):
-    return {key.removeprefix("data."): value for key, value in tree.arguments.items()}
-
-
-def everything(**options):
-    """Read all splits: studies by split, and everything rejected."""
-    items = {split: list(read(split, **options)) for split in SPLITS}
-    studies = {split: [item for item in own if isinstance(item, Study)] for split, own in items.items()}
-    return studies, [item for own in items.values() for item in own if isinstance(item, Rejected)]
-
-
-def ids(studies):
-    return {split: [study.study_id for study in own] for split, own in studies.items()}
-
-
-def by_reader(tree):
-    return {reason: count for reason, count in tree.rejected.items() if reason not in REASONS.values()}
+from medxpert.words import SPLITS, Study
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +26,7 @@ def copy(tree, tmp_path):
 
 
 def test_everything_by_construction(tree):
-    studies, rejected = everything(**arguments(tree))
+    studies, rejected = everything(read, **arguments(tree))
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     for split, own in studies.items():
@@ -64,7 +45,7 @@ def test_everything_by_construction(tree):
 def test_counts_of_whole_pictures(tree):
     assert [tree.counts[split][0] >= least for split, least in (("train", 30), ("val", 6), ("test", 6))] == [True] * 3
     states = {(c.study_id, film.name): film.state for c in planned_cases() for film in c.films}
-    studies, _ = everything(**arguments(tree))
+    studies, _ = everything(read, **arguments(tree))
     for split, own in studies.items():
         kept = [s for s in own for i in s.images if states[s.study_id, i.path.stem] == "whole"]
         assert tree.counts[split] == (len({s.study_id for s in kept}), len(kept), len({s.patient_id for s in kept}))
@@ -73,7 +54,7 @@ def test_counts_of_whole_pictures(tree):
 @pytest.mark.parametrize("options", [{"ending": ".jpg"}, {"gzipped": True}, {"shuffled": 1}, {"labelled": False}])
 def test_layouts(tmp_path, options):
     tree = build(tmp_path, **options)
-    studies, rejected = everything(**arguments(tree))
+    studies, rejected = everything(read, **arguments(tree))
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     assert sum(not i.path.is_file() for s in studies["train"] for i in s.images) == 2
@@ -81,7 +62,9 @@ def test_layouts(tmp_path, options):
 
 def test_pictures_below_the_root(copy):
     folder, _ = copy
-    assert ids(everything(root=str(folder))[0]) == ids(everything(root=str(folder), images=str(folder / "images"))[0])
+    assert ids(everything(read, root=str(folder))[0]) == ids(
+        everything(read, root=str(folder), images=str(folder / "images"))[0]
+    )
 
 
 def test_labels(tree):
@@ -97,22 +80,22 @@ def test_labels(tree):
 
 
 def test_broken_labels_are_reported_once(tree):
-    where = [i.where for i in everything(**arguments(tree))[1] if i.reason == "broken label"]
+    where = [i.where for i in everything(read, **arguments(tree))[1] if i.reason == "broken label"]
     lines = sum(len(case.films) for case in planned_cases())
     assert where == [f"report_fixed.json:{lines + number}" for number in (1, 2, 3)]
 
 
 def test_val_patients_are_those_of_chexpert(tree):
-    studies, _ = everything(**arguments(tree))
+    studies, _ = everything(read, **arguments(tree))
     assert {chexpert.held_out(study.patient_id, 0) for study in studies["val"]} == {"val"}
     assert {chexpert.held_out(study.patient_id, 0) for study in studies["train"]} == {"train"}
-    moved = {study.patient_id for study in everything(seed=1, **arguments(tree))[0]["val"]}
+    moved = {study.patient_id for study in everything(read, seed=1, **arguments(tree))[0]["val"]}
     assert moved != {study.patient_id for study in studies["val"]}
 
 
 def test_leak_options(tmp_path):
     tree = build(tmp_path, same_image=True, shared_patient=True)
-    studies, _ = everything(**arguments(tree))
+    studies, _ = everything(read, **arguments(tree))
     files = {split: [i.path for study in own for i in study.images] for split, own in studies.items()}
     pictures = {split: {path.read_bytes() for path in own if path.is_file()} for split, own in files.items()}
     assert len(pictures["train"] & pictures["test"]) == 1

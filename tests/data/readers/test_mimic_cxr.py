@@ -5,32 +5,13 @@ import zipfile
 from collections import Counter
 
 import pytest
+from trees.accounts import arguments, by_reader, everything, ids
 from trees.mimic_cxr import NUM_TRAIN, ORPHAN, build, cases, report, write_table
-from trees.phantoms import REASONS
 
 from medxpert.data.readers.mimic_cxr import read
 from medxpert.errors import ConfigError, DataError
 from medxpert.text import clean
 from medxpert.words import SPLITS, Rejected, Study
-
-
-def arguments(tree):
-    return {key.removeprefix("data."): value for key, value in tree.arguments.items()}
-
-
-def everything(**options):
-    """Read all splits: studies by split, and everything rejected."""
-    items = {split: list(read(split, **options)) for split in SPLITS}
-    studies = {split: [item for item in own if isinstance(item, Study)] for split, own in items.items()}
-    return studies, [item for own in items.values() for item in own if isinstance(item, Rejected)]
-
-
-def ids(studies):
-    return {split: [study.study_id for study in own] for split, own in studies.items()}
-
-
-def by_reader(tree):
-    return {reason: count for reason, count in tree.rejected.items() if reason not in REASONS.values()}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +28,7 @@ def copy(tree, tmp_path):
 
 
 def test_everything_by_construction(tree):
-    studies, rejected = everything(**arguments(tree))
+    studies, rejected = everything(read, **arguments(tree))
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     for split, own in studies.items():
@@ -63,7 +44,7 @@ def test_everything_by_construction(tree):
 
 
 def test_counts_of_whole_pictures(tree):
-    studies, _ = everything(**arguments(tree))
+    studies, _ = everything(read, **arguments(tree))
     whole = {(case.study_id, film.dicom_id) for case in cases() for film in case.films if film.state == "whole"}
     for split, own in studies.items():
         kept = [(s.patient_id, s.study_id) for s in own for i in s.images if (s.study_id, i.path.stem) in whole]
@@ -84,7 +65,7 @@ def test_counts_of_whole_pictures(tree):
 )
 def test_layouts(tmp_path, options):
     tree = build(tmp_path, **options)
-    studies, rejected = everything(**arguments(tree))
+    studies, rejected = everything(read, **arguments(tree))
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     whole = {film.dicom_id for case in cases() for film in case.films if film.state != "missing"}
@@ -169,7 +150,7 @@ def test_only_the_split_table_is_needed(copy, caplog):
     folder, options = copy
     for kind in ("metadata", "chexpert", "negbio", "test-set-labeled"):
         next(folder.rglob(f"*-{kind}.csv*")).unlink()
-    studies, rejected = everything(label_texts=False, **options)
+    studies, rejected = everything(read, label_texts=False, **options)
     assert {image.view for own in studies.values() for study in own for image in study.images} == {""}
     assert all(study.labels == {} for own in studies.values() for study in own)
     assert Counter(item.reason for item in rejected)["wrong number of columns"] == 1
@@ -192,7 +173,7 @@ def test_partial_download_keeps_the_studies(copy):
     folder, options = copy
     for top in sorted((folder / "jpg/files").iterdir())[1:]:
         shutil.rmtree(top)
-    studies, _ = everything(**options)
+    studies, _ = everything(read, **options)
     assert ids(studies)["test"] == [case.study_id for case in cases() if case.split == "test"]
     assert 0 < sum(image.path.is_file() for study in studies["train"] for image in study.images) < 20
 
@@ -209,13 +190,13 @@ def test_reports_of_a_subset_are_no_faults(copy, caplog):
 
 
 def test_orphans_are_reported_once(tree):
-    _, rejected = everything(**arguments(tree))
+    _, rejected = everything(read, **arguments(tree))
     assert [item.where for item in rejected if item.reason == "report without image"] == [ORPHAN]
 
 
 def test_leak_options(tmp_path):
     tree = build(tmp_path, same_image=True, shared_patient=True)
-    studies, _ = everything(**arguments(tree))
+    studies, _ = everything(read, **arguments(tree))
     pictures = {
         s: {i.path.read_bytes() for x in own for i in x.images if i.path.is_file()} for s, own in studies.items()
     }

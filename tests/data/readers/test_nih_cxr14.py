@@ -2,8 +2,8 @@ import shutil
 from collections import Counter
 
 import pytest
+from trees.accounts import by_reader, everything, ids
 from trees.nih_cxr14 import NUM, build, cases, of_split
-from trees.phantoms import REASONS
 
 from medxpert.data.prompts import prompt
 from medxpert.data.readers.nih_cxr14 import NAMES, read
@@ -23,21 +23,6 @@ LABELS = {
 }
 
 
-def everything(root, **options):
-    """Read all splits: studies by split, and everything rejected."""
-    items = {split: list(read(split, root, **options)) for split in SPLITS}
-    studies = {split: [item for item in own if isinstance(item, Study)] for split, own in items.items()}
-    return studies, [item for own in items.values() for item in own if isinstance(item, Rejected)]
-
-
-def ids(studies):
-    return {split: [study.study_id for study in own] for split, own in studies.items()}
-
-
-def by_reader(tree):
-    return {reason: count for reason, count in tree.rejected.items() if reason not in REASONS.values()}
-
-
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     return build(tmp_path_factory.mktemp("nih"))
@@ -51,7 +36,7 @@ def root(tree, tmp_path):
 
 
 def test_everything_by_construction(tree):
-    studies, rejected = everything(tree.arguments["data.root"], policy="open")
+    studies, rejected = everything(read, tree.arguments["data.root"], policy="open")
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     for split, own in studies.items():
@@ -79,7 +64,7 @@ def test_texts_name_what_the_14_cannot(tree):
 def test_counts_of_whole_pictures(tree):
     assert [tree.counts[split][0] >= least for split, least in (("train", 30), ("val", 6), ("test", 6))] == [True] * 3
     states = {case.study_id: case.state for case in cases()}
-    studies, _ = everything(tree.arguments["data.root"])
+    studies, _ = everything(read, tree.arguments["data.root"])
     for split, own in studies.items():
         kept = [study for study in own if states[study.study_id] == "whole"]
         assert tree.counts[split] == (len(kept), len(kept), len({study.patient_id for study in kept}))
@@ -90,7 +75,7 @@ def test_counts_of_whole_pictures(tree):
 )
 def test_layouts(tmp_path, options):
     tree = build(tmp_path, **options)
-    studies, rejected = everything(str(tmp_path))
+    studies, rejected = everything(read, str(tmp_path))
     assert ids(studies) == tree.ids
     assert Counter(item.reason for item in rejected) == by_reader(tree)
     assert [sum(not s.images[0].path.is_file() for s in own) for own in studies.values()] == [1, 0, 1]
@@ -100,21 +85,21 @@ def test_images_folder(root, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("pictures")
     for path in list(root.glob("images_*/images/*.png")):
         path.rename(elsewhere / path.name)
-    studies, _ = everything(str(root), images=str(elsewhere))
+    studies, _ = everything(read, str(root), images=str(elsewhere))
     assert [study.images[0].path.parent for study in studies["val"]] == [elsewhere] * (NUM["val"] - 1)
     assert all(study.images[0].path.is_file() for study in studies["val"])
 
 
 def test_root_further_up(tree, tmp_path):
     shutil.copytree(tree.arguments["data.root"], tmp_path / "CXR8/data")
-    studies, _ = everything(str(tmp_path))
+    studies, _ = everything(read, str(tmp_path))
     assert ids(studies) == tree.ids
     assert all(study.images[0].path.is_file() for study in studies["val"])
 
 
 def test_val_is_drawn_from_train_val_by_patient(tree):
     root = tree.arguments["data.root"]
-    read_by_seed = {seed: everything(root, seed=seed)[0] for seed in range(3)}
+    read_by_seed = {seed: everything(read, root, seed=seed)[0] for seed in range(3)}
     patients = {
         seed: {split: {study.patient_id for study in own} for split, own in studies.items()}
         for seed, studies in read_by_seed.items()
@@ -137,7 +122,7 @@ def test_what_no_split_owns_is_reported_with_train(tree):
 
 def test_leak_options(tmp_path):
     build(tmp_path, same_image=True, shared_patient=True)
-    studies, _ = everything(str(tmp_path))
+    studies, _ = everything(read, str(tmp_path))
     files = {split: [i.path for study in own for i in study.images] for split, own in studies.items()}
     pictures = {split: {path.read_bytes() for path in own if path.is_file()} for split, own in files.items()}
     assert len(pictures["train"] & pictures["test"]) == 1
