@@ -92,7 +92,8 @@ def test_chain_from_tree_to_tables(name, prepare, command, tmp_path):
         assert run.policy == POLICIES.get(name, "credentialed")
         outcome = command("evaluate.py")
         assert outcome.status == 0, outcome.err
-        assert ("patients unknown, leakage possible" in outcome.out) == (tree.counts["test"][2] is None)
+        told = {"mix": "some patients unknown"}.get(name, "patients unknown") + ", leakage possible"
+        assert (told in outcome.out) == (name == "mix" or tree.counts["test"][2] is None)
         if name not in PROMPTS:
             assert json.loads((run.path / "metrics.json").read_text())["adapted"]["test"]["image_to_text"]
 
