@@ -11,7 +11,7 @@ from medxpert.data.readers.csv import read
 from medxpert.errors import ConfigError, DataError
 from medxpert.words import Rejected, Study
 
-MANIFEST = Path(__file__).parents[3] / "shared" / "cxr" / "manifest.csv"
+MANIFEST = Path(__file__).parents[4] / "shared" / "cxr" / "manifest.csv"
 
 
 @pytest.fixture
