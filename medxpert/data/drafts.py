@@ -19,6 +19,8 @@ class Draft:
     findings: str = ""
     impression: str = ""
     labels: dict[str, int] = field(default_factory=dict)
+    line: int | None = None
+    """Where its first row stands, for those who want to tell."""
 
 
 class Drafts:
@@ -40,11 +42,12 @@ class Drafts:
         if first is draft:
             self.items.append(draft)
             return
+        where = f"study {first.study_id}" + (f", line {first.line}" if first.line else "")
         for name in self._EQUAL:
             if getattr(draft, name) != getattr(first, name):
-                raise RowError(f"{name} differs within a study", f"study {draft.study_id}")
+                raise RowError(f"{name} differs within a study", where)
         if draft.images.keys() & first.images.keys():
-            raise RowError("image listed twice", f"study {draft.study_id}")
+            raise RowError("image listed twice", where)
         first.images |= draft.images
 
     def reject(self, where: str, error: RowError) -> None:

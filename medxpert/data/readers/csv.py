@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from medxpert.data.columns import Columns
+from medxpert.data.drafts import Draft, Drafts
 from medxpert.data.labels import merged
 from medxpert.data.prompts import prompt
 from medxpert.data.source import source
@@ -76,29 +76,14 @@ def read(
     return (_study(item, survey, root, prompts, known_policy) for item in survey.items)
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A study as far as its rows have told it."""
-
-    line: int
-    study_id: str
-    patient_id: str
-    findings: str
-    impression: str
-    labels: dict[str, int]
-    images: dict[str, str] = field(default_factory=dict)
-    """Path as written -> view."""
-
-
 class _Survey:
     """Reads all rows, keeps the studies of one split, and learns what only the whole file can tell."""
 
     def __init__(self, path: Path, columns: Columns, split: str, seed: int) -> None:
         self.path, self.columns, self.split, self.seed = path, columns, split, seed
-        self.items: list[_Draft | Rejected] = []
+        self._drafts = Drafts()
         self.joined_names: dict[str, int] = {}
         """Every name in the column of joined labels -> 0."""
-        self._drafts: dict[str, _Draft] = {}
         self._owner_of: dict[str, str] = {}
         """Study -> its patient, or itself where no patient is known."""
         self._splits: defaultdict[str, set[str]] = defaultdict(set)
@@ -117,10 +102,15 @@ class _Survey:
             self._splits[owner].add(split)
             self.joined_names |= dict.fromkeys(self.columns.joined(row), NEGATIVE)
             if split == self.split:
-                self._merge(draft)
+                self._drafts.add(draft)
         except RowError as error:
             if split == self.split:
-                self.items.append(Rejected(f"{self.path.name}:{row.line}", error.reason, error.detail))
+                self._drafts.reject(f"{self.path.name}:{row.line}", error)
+
+    @property
+    def items(self) -> list[Draft | Rejected]:
+        """Studies in the order of their first rows, among what was rejected."""
+        return self._drafts.items
 
     def finish(self) -> None:
         if "split" not in self.columns.places:
@@ -134,7 +124,7 @@ class _Survey:
             return assign(patient_id, self.seed)
         return self.columns.split(row)
 
-    def _draft(self, row: Row, study_id: str, patient_id: str) -> _Draft:
+    def _draft(self, row: Row, study_id: str, patient_id: str) -> Draft:
         cell = self.columns.cell
         image = cell(row, "image")
         if not image:
@@ -144,23 +134,10 @@ class _Survey:
             sections = split_sections(cell(row, "report"))
             findings, impression = said(sections.get("findings", "")), said(sections.get("impression", ""))
         labels, view = self.columns.statuses(row), self.columns.view(row)
-        return _Draft(row.line, study_id, patient_id, findings, impression, labels, {image: view})
-
-    def _merge(self, draft: _Draft) -> None:
-        first = self._drafts.get(draft.study_id)
-        if first is None:
-            self._drafts[draft.study_id] = draft
-            self.items.append(draft)
-            return
-        for name in ("patient_id", "findings", "impression", "labels"):
-            if getattr(draft, name) != getattr(first, name):
-                raise RowError(f"{name} differs within a study", f"study {draft.study_id}, line {first.line}")
-        if draft.images.keys() & first.images.keys():
-            raise RowError("image listed twice", f"study {draft.study_id}, line {first.line}")
-        first.images |= draft.images
+        return Draft(study_id, patient_id, {image: view}, findings, impression, labels, row.line)
 
 
-def _study(item: _Draft | Rejected, survey: _Survey, root: Path, prompts: bool, policy: Policy) -> Study | Rejected:
+def _study(item: Draft | Rejected, survey: _Survey, root: Path, prompts: bool, policy: Policy) -> Study | Rejected:
     if isinstance(item, Rejected):
         return item
     labels = survey.joined_names | item.labels if item.labels else {}
