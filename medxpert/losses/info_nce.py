@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from medxpert.distributed import gather_batch
 from medxpert.errors import ConfigError
+from medxpert.losses.likeness import Likeness
+from medxpert.losses.similarity import scaled_cosines
 
 
 def info_nce(image: Tensor, text: Tensor, scale: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -22,9 +24,7 @@ def info_nce(image: Tensor, text: Tensor, scale: Tensor, smoothing: float = 0.0)
     Returns:
         Scalar loss; ln B when all similarities are equal.
     """
-    # bf16 would round logits of 25 to steps of 0.125
-    with torch.autocast(image.device.type, enabled=False):
-        logits = scale.float() * image.float() @ text.float().T
+    logits = scaled_cosines(image, text, scale)
     target = torch.arange(len(logits), device=logits.device)
     rows = F.cross_entropy(logits, target, label_smoothing=smoothing)
     columns = F.cross_entropy(logits.T, target, label_smoothing=smoothing)
@@ -45,6 +45,6 @@ class InfoNCE(nn.Module):
             raise ConfigError(f"loss.smoothing={smoothing} lies outside [0, 1)")
         self.smoothing = smoothing
 
-    def forward(self, image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
-        """Loss of unit rows image [B, D] and text [B, D] under a positive scalar scale."""
+    def forward(self, image: Tensor, text: Tensor, scale: Tensor, likeness: Likeness) -> Tensor:
+        """Loss of unit rows image [B, D] and text [B, D] under a positive scalar scale; likeness is ignored."""
         return info_nce(gather_batch(image), gather_batch(text), scale, self.smoothing)
