@@ -94,6 +94,8 @@ class Architecture:
         for key, size in sizes.items():
             if size < 1:
                 raise ConfigError(f"model.{key}={size} must be at least 1")
+        if self.context_length < 2:
+            raise ConfigError(f"model.context_length={self.context_length} must be at least 2, for a text's two marks")
 
     @property
     def num_image_tokens(self) -> int:

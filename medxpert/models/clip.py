@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from medxpert.errors import ConfigError
 from medxpert.models.architecture import Architecture, Convolutional, Transformer, published_architecture
-from medxpert.models.checkpoint import Checkpoint, read_checkpoint, read_exported
+from medxpert.models.checkpoint import Checkpoint, read_checkpoint, read_exported, with_context
 from medxpert.models.convolutional import ConvolutionalTower
 from medxpert.models.embeddings import ImageEmbedding, TextEmbedding
 from medxpert.models.folder import MERGES, WEIGHTS, write_card
 from medxpert.models.freezing import FreezableTower
+from medxpert.models.lora import NO_LORA, LoRA, adapted_layers, add_adapters, merged_state
+from medxpert.models.state import State
 from medxpert.models.tokenizer import Tokenizer, clip_tokenizer
 from medxpert.models.transformer import Tower
 from medxpert.words import Policy, Stage
@@ -79,8 +81,44 @@ class CLIP(nn.Module):
         self.image.freeze(freeze.image_blocks)
         self.text.freeze(freeze.text_blocks)
 
+    def adapt(self, lora: LoRA) -> None:
+        """Train adapters in the blocks that are not frozen, and the scale; everything else stays. Rank 0 does nothing.
+
+        Raises:
+            ConfigError: there is no block to adapt.
+        """
+        if not lora.rank:
+            return
+        for tower, wanted in ((self.image, lora.image), (self.text, lora.text)):
+            tower.hold()
+            if wanted and tower.num_frozen < len(tower.blocks):
+                add_adapters(tower.blocks[tower.num_frozen :], lora)
+        if not adapted_layers(self):
+            raise ConfigError(
+                f"model.lora.rank={lora.rank}: no block is left to adapt; lower model.freeze.image_blocks or "
+                "model.freeze.text_blocks, or let model.lora.image or model.lora.text be true"
+            )
+        self.image.to(memory_format=torch.channels_last)
+        self.train(self.training)
+
+    def merged_state(self) -> State:
+        """Copy the weights to the CPU, adapters folded into them, under the names of a model without adapters."""
+        return {
+            name: tensor.to("cpu", copy=True, memory_format=torch.contiguous_format)
+            for name, tensor in merged_state(self).items()
+        }
+
+    def merge(self) -> None:
+        """Fold the adapters into the weights for good; what was trainable besides them stays so."""
+        state = self.merged_state()
+        for name, layer in adapted_layers(self).items():
+            self.set_submodule(name, layer.get_base_layer())
+        self.load_state_dict(state)
+
     def export(self, folder: Path) -> str:
         """Write weights, architecture and merges, for `open_encoder`, `open_model` and `model.weights=`.
+
+        Adapters are folded in: what is written is a model without them.
 
         Returns:
             The fingerprint of the weights file.
@@ -89,9 +127,8 @@ class CLIP(nn.Module):
             ConfigError: the weights cannot be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         try:
-            save_file(weights, folder / WEIGHTS)
+            save_file(self.merged_state(), folder / WEIGHTS)
         except SafetensorError as error:
             raise ConfigError(
                 f"cannot write {folder / WEIGHTS} ({error}); free the space or give another folder"
@@ -100,25 +137,45 @@ class CLIP(nn.Module):
         return write_card(folder, self.architecture, self.stage, self.policy).fingerprint
 
 
-def vit_clip(architecture: str, weights: str | None = None, freeze: Freeze = NOTHING_FROZEN) -> CLIP:
+def vit_clip(
+    architecture: str,
+    weights: str | None = None,
+    freeze: Freeze = NOTHING_FROZEN,
+    lora: LoRA = NO_LORA,
+    context_length: int | None = None,
+) -> CLIP:
     """Build a published CLIP.
 
     Args:
         architecture: open_clip's name, such as ViT-B-32-quickgelu.
         weights: an open_clip tag, a file, a folder or a run; None for random weights.
         freeze: what stays as it is.
+        lora: adapters that are trained in place of the weights.
+        context_length: tokens of the longest text, marks included; the positions of weights are stretched or cut to
+            it. None for as many as the weights were trained with, 77 in the published ones.
 
     Raises:
-        ConfigError: the architecture, the weights or the number of blocks cannot be had.
+        ConfigError: the architecture, the weights, the length or the number of blocks cannot be had.
         DataError: the weights are broken or belong to another model.
     """
-    return build(published_architecture(architecture), weights, freeze)
+    return build(published_architecture(architecture), weights, freeze, lora, context_length)
 
 
-def build(architecture: Architecture, weights: str | None, freeze: Freeze) -> CLIP:
+def build(
+    architecture: Architecture,
+    weights: str | None,
+    freeze: Freeze,
+    lora: LoRA = NO_LORA,
+    context_length: int | None = None,
+) -> CLIP:
     """Build a CLIP of any architecture; the arguments are those of `vit_clip`."""
-    model = CLIP(architecture) if weights is None else _loaded(read_checkpoint(weights, architecture))
+    if weights is None:
+        own = architecture.context_length
+        model = CLIP(replace(architecture, context_length=own if context_length is None else context_length))
+    else:
+        model = _loaded(with_context(read_checkpoint(weights, architecture), context_length))
     model.freeze(freeze)
+    model.adapt(lora)
     return model
 
 

@@ -22,6 +22,7 @@ class FreezableTower(nn.Module):
         super().__init__()
         self.name = name
         self.num_frozen = 0
+        self.held = False
         self.embedding = embedding
         self.blocks = blocks
 
@@ -44,12 +45,22 @@ class FreezableTower(nn.Module):
             module.requires_grad_(False)
         self.train(self.training)
 
+    def hold(self) -> None:
+        """Keep every weight as it is, and the batch statistics of all blocks; adapters may be put beside them."""
+        self.held = True
+        self.requires_grad_(False)
+        self.train(self.training)
+
     def train(self, mode: bool = True) -> Self:
         """Set the training mode, except in what is frozen."""
         super().train(mode)
         for module in self._frozen():
             module.eval()
+        for module in self.blocks.modules():
+            if isinstance(module, nn.Dropout):  # only adapters have it
+                module.train(mode)
         return self
 
     def _frozen(self) -> list[nn.Module]:
-        return [self.embedding, *self.blocks[: self.num_frozen]] if self.num_frozen else []
+        num_blocks = len(self.blocks) if self.held else self.num_frozen
+        return [self.embedding, *self.blocks[:num_blocks]] if num_blocks else []

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from medxpert.errors import ConfigError
 from medxpert.models.architecture import Architecture, Convolutional, Transformer
 from medxpert.models.clip import CLIP, NOTHING_FROZEN, Freeze, build
+from medxpert.models.lora import NO_LORA, LoRA
 
 _TEXT_HEAD = 32
 
@@ -19,9 +20,10 @@ def clip_tiny(
     text_blocks: int = 2,
     embed_dim: int = 128,
     vocab_size: int = 8192,
-    context_length: int = 77,
+    context_length: int | None = None,
     weights: str | None = None,
     freeze: Freeze = NOTHING_FROZEN,
+    lora: LoRA = NO_LORA,
 ) -> CLIP:
     """Build the small CLIP: a convolutional image tower and a text tower of CLIP's blocks.
 
@@ -33,9 +35,11 @@ def clip_tiny(
         text_blocks: transformer blocks of the text tower.
         embed_dim: width of the shared space.
         vocab_size: tokens, 514 to 49,408; a smaller table spells more words out.
-        context_length: tokens of the longest text.
+        context_length: tokens of the longest text, marks included; the positions of weights are stretched or cut to
+            it. None for as many as the weights were trained with, 77 with random ones.
         weights: a run or its model folder; None for random weights.
         freeze: what stays as it is.
+        lora: adapters that are trained in place of the weights.
 
     Raises:
         ConfigError: sizes that do not divide, or weights that cannot be had.
@@ -53,8 +57,7 @@ def clip_tiny(
         text=Transformer(text_width, text_blocks, text_width // _TEXT_HEAD),
         standardised=True,
         vocab_size=vocab_size,
-        context_length=context_length,
         mean=(0.5,),
         std=(0.25,),
     )
-    return build(architecture, weights, freeze)
+    return build(architecture, weights, freeze, lora, context_length)

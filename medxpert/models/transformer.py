@@ -49,16 +49,22 @@ class Block(nn.Module):
         Returns:
             [B, W], the row `places` of what `forward` returns.
         """
-        width = x.shape[-1]
         normed = self.norm1(x)
         rows = torch.arange(len(x), device=x.device)
-        (query,) = self._heads(
-            F.linear(normed[rows, places], self.qkv.weight[:width], self.qkv.bias[:width])[:, None], 1
-        )
-        key, value = self._heads(F.linear(normed, self.qkv.weight[width:], self.qkv.bias[width:]), 2)
+        query, key, value = self._pooled_parts(normed, rows, places)
         mask = None if visible is None else visible[:, None, None, :]
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return self._finish(x[rows, places][:, None], attended)[:, 0]
+
+    def _pooled_parts(self, normed: Tensor, rows: Tensor, places: Tensor) -> tuple[Tensor, ...]:
+        """Return the query [B, heads, 1, W / heads] of one token per row, and the keys and values of all tokens."""
+        if not isinstance(self.qkv, nn.Linear):  # an adapted layer is more than its weight
+            query, key, value = self._heads(self.qkv(normed), 3)
+            return query[rows, :, places][:, :, None], key, value
+        width = normed.shape[-1]
+        weight, bias = self.qkv.weight, self.qkv.bias
+        (query,) = self._heads(F.linear(normed[rows, places], weight[:width], bias[:width])[:, None], 1)
+        return query, *self._heads(F.linear(normed, weight[width:], bias[width:]), 2)
 
     def _init(self, width: int, depth: int) -> None:
         """Draw weights by width, and residual branches smaller by depth."""
