@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Sampler
 
 from medxpert.data.batch import Batch, Drawn, Evaluated, Tokenizer, TrainingImages
 from medxpert.data.leaks import IMAGE, PATIENT, TRAIN, HeldOut, shared_images
-from medxpert.data.order import EpochOrder, Place
+from medxpert.data.order import EpochOrder, InOrder, Place
 from medxpert.data.sections import Text, TextDraw, TrainingText, lacks
 from medxpert.data.source import on_leak_of
 from medxpert.data.store import Store, default_cache, open_store
@@ -27,28 +27,16 @@ from medxpert.words import Reader, Rejected
 log = logging.getLogger(__name__)
 
 
-class InOrder(Sampler[list[int]]):
-    """Batches of consecutive rows; every process gets as many, the last ones begin again at the first row."""
-
-    def __init__(self, num_rows: int, batch_size: int, rank: int, processes: int) -> None:
-        own = np.arange(rank, max(num_rows, processes), processes)
-        longest = -(-num_rows // processes)
-        self._rows = np.resize(own, longest) % num_rows
-        self._batch_size = batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self._rows) // self._batch_size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for start in range(0, len(self._rows), self._batch_size):
-            yield self._rows[start : start + self._batch_size].tolist()
-
-
 def _lost(store: Stored) -> list[Rejected]:
     """Return one fault of each study that is not in a store and was not left out on purpose."""
     kept = set(store.cases.study_ids)
     faults = (item for item in store.rejected if item.reason not in (PATIENT, IMAGE) and item.where not in kept)
     return list({item.where: item for item in faults}.values())
+
+
+def _outlive_the_step(worker: int) -> None:
+    """Let a loader process that is asked to end serve the step behind which the training stops, for a minute."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(60))
 
 
 class DataModule(pl.LightningDataModule):
@@ -59,6 +47,7 @@ class DataModule(pl.LightningDataModule):
         tokenizer: turns texts into int64 [B, L].
         image_side: side of the model's input in px.
         batch_size: studies per step and process, at most; sizes within an epoch differ by one at most.
+        chunk_size: studies that are encoded at a time, fewer than batch_size to save memory; None encodes all at once.
         num_workers: loader processes; 0 suffices for memory-mapped pixels.
         text: which section training sees.
         evaluation_text: which section stands for a study in embeddings, index and metrics.
@@ -81,6 +70,7 @@ class DataModule(pl.LightningDataModule):
         tokenizer: Tokenizer,
         image_side: int,
         batch_size: int = 128,
+        chunk_size: int | None = None,
         num_workers: int = 0,
         text: TrainingText = "longest",
         evaluation_text: Text = "longest",
@@ -96,6 +86,8 @@ class DataModule(pl.LightningDataModule):
         super().__init__()
         if batch_size < 2:
             raise ConfigError(f"loader.batch_size={batch_size}: a contrast needs at least 2 studies")
+        if chunk_size is not None and chunk_size < 1:
+            raise ConfigError(f"loader.chunk_size={chunk_size} must be at least 1, or null to encode all at once")
         if num_workers < 0:
             raise ConfigError(f"loader.num_workers={num_workers} must be at least 0")
         if not 0 <= max_rejected <= 1:
@@ -103,9 +95,10 @@ class DataModule(pl.LightningDataModule):
         self._reader = reader
         self._tokenizer = tokenizer
         self._batch_size = batch_size
+        self.chunk_size = chunk_size
         self._num_workers = num_workers
         self._draw = TextDraw(text, max_sentences, shuffle_sentences)
-        self._images = images
+        self.text, self.images = text, images
         self._shown = Representation(image_side, evaluation_text, views, fit)
         self._seed = seed
         self._max_rejected = max_rejected
@@ -142,7 +135,7 @@ class DataModule(pl.LightningDataModule):
         stores: dict[str, Store] = {}
         for split in sorted(found.studies, key=lambda split: split == TRAIN):
             training = split == TRAIN
-            shown = self._shown._replace(every_image=training and self._images != "first")
+            shown = self._shown._replace(every_image=training and self.images != "first")
             studies, rejected = found.studies[split], found.rejected[split]
             stores[split] = open_store(studies, rejected, split, shown, self._cache, held_out if training else None)
             held_out.add(split, (name for name, _ in stores[split].hashed()))
@@ -175,6 +168,10 @@ class DataModule(pl.LightningDataModule):
         if fallbacks:
             told = "loader.text=%s: %d of %d training studies lack a section; the other one stands for it"
             log.info(told, wanted, fallbacks, len(reports.findings))
+        single = sum(len(rows) == 1 for rows in self.stores[TRAIN].every_image) if self.images == "two" else 0
+        if single:
+            told = "loader.images=two: %d of %d training studies have one image, which stands twice"
+            log.warning(told, single, len(self.stores[TRAIN]))
 
     def study_ids(self, split: str, rows: Sequence[int]) -> list[str]:
         """Name the studies at some rows of a split."""
@@ -185,7 +182,7 @@ class DataModule(pl.LightningDataModule):
         """Batches of nearly equal size that hold every study once.
 
         Raises:
-            DataError: a process would see fewer than 2 studies.
+            DataError: there are fewer studies than processes.
             ConfigError: weights that so few batches cannot honour.
         """
         store = self.stores[TRAIN]
@@ -200,12 +197,12 @@ class DataModule(pl.LightningDataModule):
         if self._resumed:
             order.enter(self._resumed)
         self._order = order
-        return self._loader(Drawn(store, self._tokenizer, self._draw, self._images, self._seed), order)
+        return self._loader(Drawn(store, self._tokenizer, self._draw, self.images, self._seed), order)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """All validation studies in order."""
         store = self.stores["val"]
-        order = InOrder(len(store), self._batch_size, rank(), world_size())
+        order = InOrder(len(store), min(self._batch_size, self.chunk_size or self._batch_size), rank(), world_size())
         return self._loader(Evaluated(store, self._tokenizer), order)
 
     def _loader(self, batches: Drawn | Evaluated, order: Sampler[Any]) -> DataLoader[Batch]:
@@ -215,6 +212,7 @@ class DataModule(pl.LightningDataModule):
             sampler=order,
             num_workers=self._num_workers,
             persistent_workers=self._num_workers > 0,
+            worker_init_fn=_outlive_the_step,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -230,13 +228,13 @@ class DataModule(pl.LightningDataModule):
         """Go on at a place that a checkpoint remembers.
 
         Raises:
-            ConfigError: the data, their order or the number of processes are others, so that the place means nothing.
+            ConfigError: the data or their order are others, so that the place means nothing.
         """
         for name, value in self._made_of().items():
             if state_dict["made_of"].get(name) != value:
                 raise ConfigError(
                     f"cannot go on: the checkpoint was made with {name}={state_dict['made_of'].get(name)}, now it is "
-                    f"{value}; go on with the same data, seed, batch size and processes"
+                    f"{value}; go on with the same data and seed, and with as many studies in a batch of all processes"
                 )
         self._resumed = Place(*state_dict["place"])
 
@@ -245,6 +243,5 @@ class DataModule(pl.LightningDataModule):
         return {
             "data": self.stores[TRAIN].fingerprint,
             "seed": self._seed,
-            "batch_size": self._batch_size,
-            "processes": world_size(),
+            "loader.batch_size x processes": self._batch_size * world_size(),
         }

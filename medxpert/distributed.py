@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -24,24 +25,33 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, local: Tensor) -> Tensor:
-        ctx.rows = len(local)
-        parts = [torch.empty_like(local) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, local.contiguous())
-        return torch.cat(parts)
+        counts = _counts(local)
+        ctx.start, ctx.stop = sum(counts[: rank()]), sum(counts[: rank() + 1])
+        # a collective moves equal shapes only
+        padded = F.pad(local, (0, 0) * (local.ndim - 1) + (0, max(counts) - len(local)))
+        parts = [torch.empty_like(padded) for _ in counts]
+        dist.all_gather(parts, padded.contiguous())
+        return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         gradient = gradient.contiguous()
         dist.all_reduce(gradient)
-        start = dist.get_rank() * ctx.rows
-        return gradient[start : start + ctx.rows]
+        return gradient[ctx.start : ctx.stop]
+
+
+def _counts(local: Tensor) -> list[int]:
+    """Return how many rows each rank holds."""
+    counts = local.new_empty(world_size(), dtype=torch.int64)
+    dist.all_gather_into_tensor(counts, counts.new_tensor([len(local)]))
+    return counts.tolist()
 
 
 def gather_batch(local: Tensor) -> Tensor:
-    """Stack every rank's rows [B, D] into the global batch [R * B, D], in rank order, keeping gradients.
+    """Stack every rank's rows [B, ...] into the global batch [sum of B, ...], in rank order, keeping gradients.
 
-    Each rank then computes the loss of the whole batch. DDP averages gradients over ranks, so the result equals one
-    process on the whole batch. Every rank must hold the same number of rows.
+    Ranks may hold different numbers of rows. Each rank then computes the loss of the whole batch. DDP averages
+    gradients over ranks, so the result equals one process on the whole batch.
     """
     return _Gather.apply(local) if world_size() > 1 else local
 

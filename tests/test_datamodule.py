@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from medxpert import datamodule
+from medxpert.data.order import InOrder
 from medxpert.data.readers import csv
 from medxpert.data.survey import splits_of
-from medxpert.datamodule import DataModule, InOrder
+from medxpert.datamodule import DataModule
 from medxpert.errors import ConfigError, DataError
 from medxpert.words import SPLITS, Rejected, Study
 
@@ -68,7 +69,7 @@ def seen(data):
     return [batch.rows.tolist() for batch in data.train_dataloader()]
 
 
-@pytest.mark.parametrize(("processes", "sizes"), [(1, [10]), (2, [5, 5]), (3, [3, 3, 3])])
+@pytest.mark.parametrize(("processes", "sizes"), [(1, [10]), (2, [5, 5]), (3, [4, 3, 3])])
 def test_a_small_training_split_still_fills_a_batch_of_every_process(make, monkeypatch, processes, sizes):
     data = make(batch_size=64)
     monkeypatch.setattr(datamodule, "world_size", lambda: processes)
@@ -78,7 +79,7 @@ def test_a_small_training_split_still_fills_a_batch_of_every_process(make, monke
         batches += seen(data)
     assert [len(batch) for batch in batches] == sizes
     rows = [row for batch in batches for row in batch]
-    assert len(set(rows)) == len(rows) == 10 - 10 % processes
+    assert sorted(rows) == list(range(10))
 
 
 def test_an_epoch_holds_every_study_once_in_batches_of_one_size(make):
@@ -96,6 +97,21 @@ def test_two_images_and_two_sections_of_a_study_stand_side_by_side(make):
         assert {one, other} <= {row, row + 25, row + 50}
     assert [batch.tokens[of].item() for of in batch.text_of] == [row // 2 for row in batch.rows.tolist()]
     assert {batch.tokens[of].item() for of in batch.second_text_of} == {90}
+
+
+def test_studies_that_say_the_same_share_a_number(make):
+    batch = next(iter(make(batch_size=10).train_dataloader()))
+    numbers = batch.text_ids[batch.text_of].tolist()
+    for row, number in zip(batch.rows.tolist(), numbers, strict=True):
+        assert [other for other, same in zip(batch.rows.tolist(), numbers, strict=True) if same == number] == [
+            other for other in batch.rows.tolist() if other // 2 == row // 2
+        ]
+
+
+def test_labels_stand_beside_the_rows(make):
+    data = make(batch_size=4)
+    for batch in data.train_dataloader():
+        assert batch.labels.tolist() == data.stores["train"].cases.labels[batch.rows].tolist()
 
 
 def test_a_study_with_one_image_and_one_section_gives_them_twice(make):
@@ -149,13 +165,14 @@ def test_training_order_follows_from_the_seed(make):
     ("arguments", "error", "message"),
     [
         ({"batch_size": 1}, ConfigError, "loader.batch_size=1: a contrast needs at least 2"),
+        ({"chunk_size": 0}, ConfigError, "loader.chunk_size=0 must be at least 1, or null"),
         ({"max_rejected": 1.5}, ConfigError, r"max_rejected=1.5 lies outside \[0, 1\]"),
         (
             {"rejected": 2},
             DataError,
             "6 of 36 studies are unusable, more than max_rejected=0.1; .* the first: row 0: no image",
         ),
-        ({"studies": 1}, DataError, "split train has 1 studies for 1 processes; each needs at least 2"),
+        ({"studies": 1}, DataError, "split train has 1 studies for 1 process, which need at least 2"),
     ],
 )
 def test_refusals(make, arguments, error, message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.utils.data import Dataset
 from medxpert.data.order import Draw
 from medxpert.data.sections import TextDraw
 from medxpert.data.stored import Stored
+from medxpert.text import normalise
 
 Tokenizer = Callable[[Sequence[str]], NDArray[np.int64]]
 _NEVER = np.random.default_rng()
@@ -31,6 +33,8 @@ class Batch(NamedTuple):
         tokens: int64 [U, L] the unique texts, padded to the longest.
         text_of: int64 [B] which of the U texts belongs to each study.
         rows: int64 [B] the studies' rows in their store.
+        text_ids: int64 [U] the same number for texts that are equal after normalisation, in every process and epoch.
+        labels: int8 [B, 14] as the cases table has them.
         second_pixels: uint8 [B, S, S] another image of each study, the same where it has only one; None where one
             image is wanted.
         second_text_of: int64 [B] another text of each study, likewise.
@@ -40,6 +44,8 @@ class Batch(NamedTuple):
     tokens: Tensor
     text_of: Tensor
     rows: Tensor
+    text_ids: Tensor
+    labels: Tensor
     second_pixels: Tensor | None = None
     second_text_of: Tensor | None = None
 
@@ -66,14 +72,22 @@ def _batch(store: Stored, sights: Sequence[_Sight], tokenizer: Tokenizer) -> Bat
         [unique.setdefault(text, len(unique)) for text in one] for one in zip(*(s.texts for s in sights), strict=True)
     ]
     pixels = [torch.from_numpy(store.pixels[list(rows)]) for rows in zip(*(s.images for s in sights), strict=True)]
+    rows = [sight.row for sight in sights]
     return Batch(
         pixels[0],
         torch.from_numpy(tokenizer(list(unique))),
         torch.tensor(texts[0]),
-        torch.tensor([sight.row for sight in sights]),
+        torch.tensor(rows),
+        torch.tensor([_number(text) for text in unique]),
+        torch.from_numpy(store.cases.labels[rows]),
         pixels[1] if len(pixels) > 1 else None,
         torch.tensor(texts[1]) if len(texts) > 1 else None,
     )
+
+
+def _number(text: str) -> int:
+    """Return a number below 2**63 for a text, the same wherever it is asked."""
+    return int.from_bytes(blake2b(normalise(text).encode(), digest_size=8).digest(), "big") >> 1
 
 
 @dataclass(frozen=True)

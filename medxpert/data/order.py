@@ -1,4 +1,4 @@
-"""In which order training sees the studies: it follows from seed and epoch, so that it can be entered anywhere."""
+"""In which order studies are seen; in training it follows from seed and epoch, so that it can be entered anywhere."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ class EpochOrder(Sampler[list[Draw]]):
     """Yields the batches of one process, epoch by epoch; a study of weight 1 stands in exactly one batch of an epoch.
 
     All batches of an epoch have the same size, give or take one, and no study stands twice in a batch. With several
-    processes each takes its share of every global batch, and up to one study per process less one is left out.
+    processes each takes its share of every batch, give or take one study; the batches themselves follow from
+    `batch_size * processes`, so that two processes of 32 train as one of 64 does.
 
     Args:
         weights: [N] how often an epoch sees each study, on average; as many draws in every epoch.
-        batch_size: studies per batch and process, at most (at least 2 of them in any case).
+        batch_size: studies per batch and process, at most (a batch of all processes holds at least 2).
         seed: of all orders.
         rank: this process.
         processes: how many there are.
@@ -48,7 +49,7 @@ class EpochOrder(Sampler[list[Draw]]):
             block after block, 16 of them shuffled together.
 
     Raises:
-        DataError: a process would see fewer than 2 studies.
+        DataError: there are fewer studies than processes, or fewer than 2.
         ConfigError: a study is to be seen more often than there are batches.
     """
 
@@ -62,14 +63,15 @@ class EpochOrder(Sampler[list[Draw]]):
         blocks: NDArray[np.int64] | None = None,
     ) -> None:
         self._weights, self._seed, self._rank, self._processes, self._blocks = weights, seed, rank, processes, blocks
-        self._num_draws = sum(_num_draws(weight, count) for weight, count in _classes(weights))
-        own = self._num_draws // processes
-        if own < MIN_BATCH:
+        num_draws = sum(_num_draws(weight, count) for weight, count in _classes(weights))
+        smallest = max(MIN_BATCH, processes)
+        if num_draws < smallest:
             raise DataError(
-                f"split train has {len(weights)} studies for {processes} processes; each needs at least {MIN_BATCH}"
+                f"split train has {len(weights)} studies for {_counted(processes)}, which need at least {smallest}; "
+                "lower trainer.devices or give more studies"
             )
-        num_batches = max(1, min(-(-own // batch_size), own // MIN_BATCH))
-        self._sizes = [len(part) for part in np.array_split(np.arange(own), num_batches)]
+        num_batches = min(-(-num_draws // (batch_size * processes)), num_draws // smallest)
+        self._sizes = _even(num_draws, num_batches)
         most = int(np.ceil(weights.max()))
         if most > num_batches:
             raise ConfigError(
@@ -80,8 +82,8 @@ class EpochOrder(Sampler[list[Draw]]):
 
     @property
     def largest_batch(self) -> int:
-        """Studies in the largest batch of this process."""
-        return max(self._sizes)
+        """Studies in the largest batch of a process."""
+        return -(-max(self._sizes) // self._processes)
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -99,17 +101,18 @@ class EpochOrder(Sampler[list[Draw]]):
         epoch, first = self._next
         self._next = Place(epoch, 0)
         rows, copies = self._drawn(epoch)
-        ends = np.cumsum(self._sizes) * self._processes
-        for size, end in list(zip(self._sizes, ends, strict=True))[first:]:
-            start = end - size * (self._processes - self._rank)
-            yield [Draw(epoch, int(rows[place]), int(copies[place])) for place in range(start, start + size)]
+        starts = np.cumsum([0, *self._sizes])
+        for start, size in list(zip(starts, self._sizes, strict=False))[first:]:
+            own = _even(size, self._processes)
+            begin = start + sum(own[: self._rank])
+            yield [Draw(epoch, int(rows[place]), int(copies[place])) for place in range(begin, begin + own[self._rank])]
 
     def rows(self, epoch: int) -> NDArray[np.int64]:
         """Return the rows that all processes see in an epoch, in order."""
         return self._drawn(epoch)[0]
 
     def _drawn(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return rows and copies in the order of the epoch, cut to what the processes share evenly."""
+        """Return rows and copies in the order of the epoch."""
         generator = np.random.default_rng((self._seed, epoch))
         rows, copies, counts = self._copies(generator)
         if self._blocks is None:
@@ -117,8 +120,7 @@ class EpochOrder(Sampler[list[Draw]]):
             order = np.argsort((copies + generator.random(len(rows))) / counts, kind="stable")
         else:
             order = _by_blocks(self._blocks[rows], copies, generator)
-        order = order[: len(order) - len(order) % self._processes]
-        return _apart(rows[order], copies[order], np.array(self._sizes) * self._processes)
+        return _apart(rows[order], copies[order], np.array(self._sizes))
 
     def _copies(self, generator: np.random.Generator) -> tuple[NDArray[np.int64], ...]:
         """Return rows, the number of each draw of a row, and how many the row has."""
@@ -132,10 +134,37 @@ class EpochOrder(Sampler[list[Draw]]):
         return rows, copies, counts[rows]
 
 
+class InOrder(Sampler[list[int]]):
+    """Batches of consecutive rows; every process gets as many, the last ones begin again at the first row."""
+
+    def __init__(self, num_rows: int, batch_size: int, rank: int, processes: int) -> None:
+        own = np.arange(rank, max(num_rows, processes), processes)
+        longest = -(-num_rows // processes)
+        self._rows = np.resize(own, longest) % num_rows
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for start in range(0, len(self._rows), self._batch_size):
+            yield self._rows[start : start + self._batch_size].tolist()
+
+
 def _classes(weights: NDArray[np.float64]) -> list[tuple[float, int]]:
     """Return each weight and how many studies have it."""
     values, counts = np.unique(weights, return_counts=True)
     return list(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _even(count: int, parts: int) -> list[int]:
+    """Divide a number into whole parts that differ by one at most, the larger ones first."""
+    size, larger = divmod(count, parts)
+    return [size + (part < larger) for part in range(parts)]
+
+
+def _counted(processes: int) -> str:
+    return f"{processes} process{'es' if processes > 1 else ''}"
 
 
 def _num_draws(weight: float, count: int) -> int:
