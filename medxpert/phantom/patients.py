@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,10 @@ _STUDY_COUNTS = (1, 1, 1, 1, 1, 2, 2, 2, 3, 4)
 
 _HELD_OUT = {1: "test", 3: "val", 9: "test", 13: "val", 17: "test"}
 """Of every 25 patients; the first five reach all splits."""
+
+
+_REPEATED = 1
+"""Tells the stream of repeated films from that of the patients."""
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,11 @@ def draw_patient(seed: int, patient: int, look: Look = DEFAULT) -> list[PhantomS
         scene = Scene(anatomy, acquisition, tuple(carried.values()), look)
         studies.append(PhantomStudy(patient, number, scene, write_report(scene, rng)))
     return studies
+
+
+def repeat_film(study: PhantomStudy, seed: int) -> Scene:
+    """Film a patient of the phantom `seed` once more at the same time: another pose, exposure, border and noise."""
+    first, look = study.scene.acquisition, study.scene.look
+    rng = np.random.default_rng((seed, study.patient, study.number, _REPEATED, *look.stream))
+    second = draw_acquisition(look.technique, first.view == "AP", rng)
+    return replace(study.scene, acquisition=replace(second, view=first.view, shallow=first.shallow))

@@ -52,6 +52,20 @@ def test_a_study_does_not_depend_on_how_many_are_asked(splits, split):
     assert all(more[study.study_id] == study for study in splits[split])
 
 
+def test_a_second_film_shows_the_same_patient_otherwise(splits):
+    for split in ALL:
+        twice = list(read(split, num_studies=600, num_images=2))
+        for study, once in zip(twice, splits[split], strict=True):
+            first, second = study.images
+            assert (first,) == once.images
+            assert (first.view, first.scene.variants) == (second.view, second.scene.variants)
+            assert (first.scene.anatomy, first.scene.findings) == (second.scene.anatomy, second.scene.findings)
+            assert first.scene.acquisition.pose != second.scene.acquisition.pose
+        seconds = {study.images[1].fingerprint() for study in twice}
+        assert len(seconds) == len(twice)
+        assert seconds == {study.images[1].fingerprint() for study in read(split, num_studies=600, num_images=2)}
+
+
 def test_seeds_give_other_studies():
     first, second = ({s.images[0].fingerprint() for s in read("val", 100, seed)} for seed in (0, 1))
     assert not first & second
