@@ -24,12 +24,16 @@ def environment() -> dict[str, object]:
     """Return time (UTC), MedXpert's version and commit, Python, platform and the versions of the main packages."""
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": _version("medxpert"),
-        "commit": _commit(),
+        **code(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},
     }
+
+
+def code() -> dict[str, str | None]:
+    """Return MedXpert's version and commit."""
+    return {"version": _version("medxpert"), "commit": _commit()}
 
 
 def _version(package: str) -> str | None:

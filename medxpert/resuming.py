@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,10 +16,24 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from medxpert.errors import ConfigError, DataError
-from medxpert.run import OUTPUTS, PROVENANCE
+from medxpert.provenance import code
+from medxpert.run import LAST, OUTPUTS, PROVENANCE
 
-CONFIG, LAST = "config.yaml", "checkpoints/last.ckpt"
-_CHOICES, _FOLDER = "choices", "folder"
+CONFIG = "config.yaml"
+_CHOICES, _FOLDER, _CODE = "choices", "folder", "code"
+_MACHINE = (
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.num_nodes",
+    "trainer.strategy",
+    "loader.batch_size",
+    "loader.chunk_size",
+    "loader.num_workers",
+)
+"""Keys that may stand beside `resume=`: the same training on other machines."""
+_RESTARTS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
+"""Variables in which a cluster counts how often it began a job again."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,34 +54,63 @@ class Job:
 
 
 def job_of(cfg: DictConfig) -> Job:
-    """Return a new training, or the one that `resume=` names.
+    """Return a new training, or the one that `resume=` names, or the one that a cluster begins again.
 
     Raises:
-        ConfigError: the run does not exist or is finished, other overrides stand beside `resume=`, or the folder of a
-            new run holds a finished one.
+        ConfigError: the run does not exist or is finished, other overrides than those of the machine stand beside
+            `resume=`, or the folder of a new run holds another one.
         DataError: the run was interrupted before its first checkpoint, or its configuration is broken.
     """
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     if not cfg.resume:
         _refuse_finished(folder, f"hydra.run.dir={folder}")
+        if _interrupted(folder):
+            return _begun_again(folder)
         return Job(cfg, {name: str(choice) for name, choice in hydra.runtime.choices.items()}, folder)
-    others = [
-        one.removeprefix("++") for one in hydra.overrides.task if not one.removeprefix("++").startswith("resume=")
-    ]
+    overrides = [one.removeprefix("++") for one in hydra.overrides.task]
+    others = [one for one in overrides if one.partition("=")[0] not in ("resume", *_MACHINE)]
     if others:
-        raise ConfigError(f"resume= goes on with the run's own configuration; leave out {' '.join(others)}")
+        raise ConfigError(
+            f"resume= goes on with the run's own configuration; leave out {' '.join(others)} "
+            f"(only {', '.join(_MACHINE)} may change)"
+        )
     run = _run(cfg.resume)
-    if folder.is_dir() and folder != Path.cwd() and not any(folder.iterdir()):
-        folder.rmdir()  # made for a new run
+    if folder != Path.cwd():
+        with suppress(OSError):
+            folder.rmdir()  # made for a new run; one that holds something stays
+    job = _kept(run)
+    for key in {one.partition("=")[0] for one in overrides} & set(_MACHINE):
+        OmegaConf.update(job.cfg, key, OmegaConf.select(cfg, key), force_add=True)
+    return job
+
+
+def _begun_again(folder: Path) -> Job:
+    """Go on with the interrupted run in the job's own folder, if it is the cluster that began the job again."""
+    if not any(int(os.environ.get(name) or 0) for name in _RESTARTS):
+        raise ConfigError(
+            f"hydra.run.dir={folder} holds an interrupted run; go on with it: python train.py resume={folder}, "
+            "or give another folder"
+        )
+    log.info("the cluster began the job again; going on with %s", folder)
+    return _kept(folder)
+
+
+def _kept(run: Path) -> Job:
     kept = read_config(run)
-    choices, before = kept.pop(_CHOICES, {}), kept.pop(_FOLDER, str(run))
+    choices, before, made_by = kept.pop(_CHOICES, {}), kept.pop(_FOLDER, str(run)), kept.pop(_CODE, None)
+    if made_by is not None and made_by != code():
+        log.warning("%s was begun by another version of the code: %s, now %s", run, _said(made_by), _said(code()))
     return Job(OmegaConf.create(_moved(kept, before, str(run))), choices, run, run / LAST)
 
 
+def _said(made_by: Mapping[str, str | None]) -> str:
+    return " ".join(value for value in made_by.values() if value)
+
+
 def kept_config(job: Job, resolved: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what config.yaml holds: the resolved configuration, how it was chosen, and where the run stood."""
-    return {**resolved, _CHOICES: job.choices, _FOLDER: str(job.folder.resolve())}
+    """Return what config.yaml holds: the resolved configuration, how it was chosen, where the run stood, the code."""
+    return {**resolved, _CHOICES: job.choices, _FOLDER: str(job.folder.resolve()), _CODE: code()}
 
 
 def _moved(value: Any, before: str, now: str) -> Any:
@@ -83,7 +129,7 @@ def _run(name: str) -> Path:
         raise ConfigError(f"resume={name} does not exist; give the folder of an interrupted run")
     run = found[0].resolve()
     _refuse_finished(run, f"resume={name}")
-    if not (run / LAST).is_file():
+    if not _interrupted(run):
         raise DataError(f"{run} was interrupted before its first checkpoint ({LAST}); train again")
     return run
 
@@ -91,6 +137,10 @@ def _run(name: str) -> Path:
 def _refuse_finished(folder: Path, setting: str) -> None:
     if (folder / PROVENANCE).exists():
         raise ConfigError(f"{setting} holds a finished run; give another folder")
+
+
+def _interrupted(folder: Path) -> bool:
+    return (folder / LAST).is_file() and (folder / CONFIG).is_file()
 
 
 def keep_curves(run: Path) -> None:

@@ -5,9 +5,11 @@ import shutil
 from datetime import timedelta
 from functools import partial
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from safetensors.numpy import load_file
 from torch import nn
 
 from medxpert.callbacks.saving import LastCheckpoint
@@ -99,7 +101,7 @@ def test_every_study_is_seen_once_in_every_epoch_whenever_it_is_interrupted(tmp_
     ("arguments", "message"),
     [
         ({"seed": 1}, "seed=0, now it is 1"),
-        ({"batch_size": 4}, "batch_size=3, now it is 4"),
+        ({"batch_size": 4}, "loader.batch_size x processes=3, now it is 4"),
         ({"fit": "crop"}, "data="),
     ],
 )
@@ -148,40 +150,89 @@ import pytorch_lightning as pl
 
 
 class Spy(pl.Callback):
-    """Notes what was learnt from, and dies in the middle of an epoch."""
+    """Notes what each rank learnt from, and kills the last of them in the middle of an epoch."""
 
     def __init__(self, path: str, step: int):
         self.path, self.step = path, step
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
-        with open(self.path, "a") as file:
+        with open(f"{self.path}.{trainer.global_rank}", "a") as file:
             file.write(json.dumps([trainer.current_epoch, trainer.global_step, batch.rows.tolist()]) + "\\n")
-        if trainer.global_step == self.step and not os.path.exists(self.path + ".died"):
+        last = trainer.global_rank == trainer.world_size - 1
+        if last and trainer.global_step == self.step and not os.path.exists(self.path + ".died"):
             open(self.path + ".died", "w").close()
             os.kill(os.getpid(), 9)
 '''
 
 
-def test_kill_9_in_an_epoch_then_resume(tmp_path, train_small, script, monkeypatch):
+def seen(log, rank):
+    """Return epoch and rows of each step, and how often step 6 was made."""
+    lines = [json.loads(line) for line in log.with_name(f"{log.name}.{rank}").read_text().splitlines()]
+    return {step: (epoch, rows) for epoch, step, rows in lines}, [step for _, step, _ in lines].count(6)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_kill_9_in_an_epoch_then_resume(tmp_path, train_small, script, monkeypatch, processes):
     (tmp_path / "spy.py").write_text(SPY)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    log, run = tmp_path / "seen.jsonl", tmp_path / "run"
-    spy = ("+callbacks.spy._target_=spy.Spy", f"callbacks.spy.path={log}", "callbacks.spy.step=6")
-    killed = train_small(tmp_path, *spy, f"hydra.run.dir={run}", "callbacks.last.minutes=0")
-    assert killed.status == -9
+
+    def train(name, step):
+        log = tmp_path / f"{name}.jsonl"
+        spy = ("+callbacks.spy._target_=spy.Spy", f"callbacks.spy.path={log}", f"callbacks.spy.step={step}")
+        devices = (f"trainer.devices={processes}", "trainer.accelerator=cpu", f"loader.batch_size={32 // processes}")
+        run = tmp_path / name
+        return run, log, train_small(tmp_path, *spy, *devices, f"hydra.run.dir={run}", "callbacks.last.minutes=0")
+
+    whole, whole_log, outcome = train("whole", -1)
+    assert outcome.status == 0, outcome.err[-3000:]
+    run, log, killed = train("run", 6)
+    assert killed.status == (-9 if processes == 1 else 1), killed.err[-3000:]
+    assert ("error: rank 1 died (killed by signal 9)" in killed.err) == (processes > 1)
     run = shutil.move(run, tmp_path / "moved")
     resumed = script(tmp_path, "train.py", f"resume={run}")
     assert resumed.status == 0, resumed.err[-3000:]
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [step for _, step, _ in lines].count(6) == 2  # learnt from before the kill, but not saved
-    steps = {step: (epoch, rows) for epoch, step, rows in lines}
+    for rank in range(processes):
+        steps, times = seen(log, rank)
+        assert steps == seen(whole_log, rank)[0]
+        assert times == 2  # learnt from before the kill, but not saved
     for epoch in (0, 1):
-        rows = [row for number, own in steps.values() if number == epoch for row in own]
+        rows = [
+            row
+            for rank in range(processes)
+            for number, own in seen(log, rank)[0].values()
+            if number == epoch
+            for row in own
+        ]
         assert sorted(rows) == list(range(len(rows)))
-    assert (run / "provenance.json").is_file()
+    expected = load_file(whole / "model" / "model.safetensors")
+    for name, weights in load_file(run / "model" / "model.safetensors").items():
+        np.testing.assert_allclose(weights, expected[name], atol=1e-6, err_msg=name)
     assert sorted(path.name for path in (run / "logs").iterdir()) == ["metrics.csv", "metrics_1.csv"]
-    assert list((tmp_path / "outputs").iterdir()) == []
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_in_its_own_folder_is_not_begun_anew(tmp_path, command, monkeypatch):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "checkpoints" / "last.ckpt").touch()
+    (run / "config.yaml").write_text("seed: -1\nchoices: {}\nfolder: there\ncode: {version: '0.0.1', commit: null}\n")
+    outcome = command("train.py", f"hydra.run.dir={run}")
+    assert outcome.status == 2
+    assert f"holds an interrupted run; go on with it: python train.py resume={run}" in outcome.err
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    outcome = command("train.py", f"hydra.run.dir={run}")
+    assert "the cluster began the job again; going on with" in outcome.err
+    assert "was begun by another version of the code: 0.0.1, now" in outcome.err
+    assert "seed=-1 lies outside" in outcome.err
+
+
+def test_what_belongs_to_the_machine_may_change_beside_resume(tmp_path, command):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "checkpoints" / "last.ckpt").touch()
+    (run / "config.yaml").write_text("seed: -1\n")
+    outcome = command("train.py", f"resume={run}", "trainer.devices=2", "loader.batch_size=8")
+    assert "seed=-1 lies outside" in outcome.err
 
 
 @pytest.mark.parametrize(
