@@ -3,6 +3,7 @@
 $ python train.py
 $ python train.py model=clip_b32 data=csv data.manifest=pairs.csv trainer.devices=2
 $ python train.py -m optimizer.lr=1e-3,3e-4
+$ python train.py sweep=optuna 'optimizer.lr=tag(log,interval(1e-5,1e-2))'
 """
 
 from omegaconf import DictConfig

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.cases import Cases
+from medxpert.config.jobs import is_swept
 from medxpert.errors import ConfigError, DataError
 from medxpert.folders import MANIFEST, atomic_folder, explained, read_json, seal, verified, write_json
 from medxpert.words import Policy
 
 OUTPUTS = Path("outputs")
 LATEST = "latest"
+LAST = "checkpoints/last.ckpt"
+"""Of a run: what an interrupted training goes on from."""
 PROVENANCE = "provenance.json"
 """Written last: a run without it was interrupted."""
 
@@ -111,9 +114,13 @@ def write_embeddings(folder: Path, arrays: Mapping[str, NDArray], cases: Path, f
 
 
 def finish_run(path: Path, provenance: Mapping[str, Any]) -> Run:
-    """Declare a run complete: write its provenance, then let outputs/latest point to it."""
+    """Declare a run complete: write its provenance, then let outputs/latest point to it.
+
+    A sweep lets it point to its best job instead, when all are done.
+    """
     write_json(path / PROVENANCE, provenance)
-    point_latest(path)
+    if not is_swept():
+        point_latest(path)
     return Run(path)
 
 

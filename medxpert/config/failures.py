@@ -11,6 +11,7 @@ from yaml import MarkedYAMLError
 
 from medxpert.errors import ConfigError
 
+_REFUSED = re.compile(r"sbatch: error: (?:Batch job submission failed: )?(.+)|Could not detect \"srun\"")
 _AMBIGUOUS = re.compile(r"Ambiguous value for argument '(?:\+\+)?(.*)'")
 
 
@@ -23,6 +24,8 @@ def explain(error: Exception) -> ConfigError:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return ConfigError(f"{mark.name}:{mark.line + 1}: not valid YAML: {error.problem}")
+    if is_refusal(error):
+        return ConfigError(_refused(str(error)))
     cause = error.__cause__ or error
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return ConfigError(f"{cause.full_key}: unknown key")
@@ -32,6 +35,19 @@ def explain(error: Exception) -> ConfigError:
     if ambiguous:
         return ConfigError(f"{ambiguous[1]}: write [...] for a list, or add --multirun to try each value")
     return ConfigError(_first_paragraph(cause))
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether SLURM refused the jobs of a sweep, or is not there."""
+    return _REFUSED.search(str(error)) is not None
+
+
+def _refused(words: str) -> str:
+    reason = [found[1] for found in _REFUSED.finditer(words)][-1]
+    if reason is None:
+        return "hydra/launcher=submitit_slurm: no srun here; go where SLURM is, or take hydra/launcher=submitit_local"
+    hint = "set hydra.launcher.partition=...; sinfo lists them" if "partition" in reason else "see hydra.launcher"
+    return f"SLURM refused the jobs: {reason}; {hint}"
 
 
 def _missing_choice(error: MissingConfigException) -> str:

@@ -1,4 +1,3 @@
-import logging
 import os
 import subprocess
 import sys
@@ -7,61 +6,8 @@ from pathlib import Path
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
-from medxpert.config.command import command, version
+from medxpert.config.command import version
 from medxpert.errors import DataError
-
-CONF = {
-    "train.yaml": """
-        defaults: [_self_, {model: tiny}, {logger: null}, {experiment: null},
-                   {override hydra/hydra_logging: none}, {override hydra/job_logging: none}]
-        seed: 0
-        query: null
-        hydra:
-          output_subdir: null
-          run: {dir: "out/${now:%f}-${hydra.runtime.choices.model}"}
-          sweep: {dir: "out/${now:%f}-sweep", subdir: "${hydra.job.num}-${hydra.runtime.choices.model}"}
-          help: {template: "seed=N [${seed}] ${choices:model}"}
-        """,
-    "model/tiny.yaml": "# @package _global_\nmodel: {_target_: parts.Adam, lr: 1}\nseed: 5",
-    "model/large.yaml": "# @package _global_\nmodel: {_target_: parts.Adam, lr: 2}",
-    "model/broken.yaml": "model: {a: b: c}",
-    "experiment/long.yaml": "# @package _global_\nmodel: {lr: 3}\nsede: 1",
-}
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, parts):
-    """Run the command in a folder of its own; returns what main saw of each job, or the exit status."""
-    for name, text in CONF.items():
-        path = tmp_path / "conf" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-
-    def call(*arguments, fail=lambda cfg: None):
-        jobs = []
-
-        @command("train", tmp_path / "conf")
-        def main(cfg):
-            logging.getLogger("medxpert.parts").info("started")
-            logging.getLogger("faiss").info("noise")
-            fail(cfg)
-            folder = HydraConfig.get().runtime.output_dir
-            jobs.append({"cfg": cfg, "argv": sys.argv[1:], "folder": folder, "dir": HydraConfig.get().run.dir})
-
-        monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-        try:
-            main()
-        except SystemExit as error:
-            return error.code
-        return jobs
-
-    yield call
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
 
 
 def raising(error):
