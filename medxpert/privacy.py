@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 from medxpert.errors import ConfigError
+from medxpert.run import OUTPUTS
 from medxpert.words import POLICIES, Policy
 
 Destination = Literal["machine", "logger", "service"]
 """This machine (files, local models), an experiment logger that uploads, a remote reporter or recogniser."""
+
+_WORD = re.compile(r"[\w+-]{1,40}", re.ASCII)
+"""What a choice, a literal or a tag of weights looks like, and no path, sentence or address."""
 
 
 def checked(policy: str) -> Policy:
@@ -50,3 +55,40 @@ def may_leave(policy: str, destination: Destination) -> bool:
         ConfigError: the policy is not one of `POLICIES`.
     """
     return checked(policy) == "open" or destination == "machine"
+
+
+def loggable(config: Mapping[str, Any], policy: str) -> dict[str, Any]:
+    """Return what of a configuration may go to an experiment logger.
+
+    All of it for open data. Else nothing that may name data, people or places: numbers, booleans, nulls, `_target_`
+    and single words that name no file here stay; of the group `data` only the numbers that stand directly in it.
+
+    Args:
+        config: plain and without secrets, as `config.build.resolve` returns it.
+        policy: the strictest of all inputs.
+
+    Raises:
+        ConfigError: the policy is not one of `POLICIES`.
+    """
+    if may_leave(policy, "logger"):
+        return dict(config)
+    kept: dict[str, Any] = _nameless(config)
+    if isinstance(reader := config.get("data"), Mapping):
+        kept["data"] = {key: value for key, value in reader.items() if _is_figure(value)}
+    return kept
+
+
+def _nameless(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _nameless(child) for key, child in value.items() if key == "_target_" or _names_nothing(child)}
+    return [_nameless(child) for child in value if _names_nothing(child)] if isinstance(value, list) else value
+
+
+def _names_nothing(value: Any) -> bool:
+    if isinstance(value, str):
+        return _WORD.fullmatch(value) is not None and not Path(value).exists() and not (OUTPUTS / value).exists()
+    return isinstance(value, Mapping | list) or _is_figure(value)
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float)

@@ -1,7 +1,10 @@
+import json
+
 import numpy as np
 import pytest
+import wandb
 
-from medxpert.callbacks.loggers import tensorboard_logger, wandb_logger
+from medxpert.callbacks.loggers import closing, tensorboard_loggers, wandb_loggers
 from medxpert.callbacks.panel import log_panel
 from medxpert.data.store import open_store
 from medxpert.data.stored import Representation
@@ -18,27 +21,33 @@ def store(folder, policy, flat):
 
 @pytest.mark.parametrize(("policy", "shown"), [("open", True), ("credentialed", False), ("private", False)])
 def test_pictures_and_texts_reach_a_logger_only_for_open_data(tmp_path, flat, policy, shown):
-    logger = tensorboard_logger(str(tmp_path / "run"))
-    log_panel([logger], store(tmp_path / "cache", policy, flat), np.eye(12), np.eye(12))
+    logger = tensorboard_loggers(str(tmp_path / "run"))[1]
+    log_panel([logger], store(tmp_path / "cache", policy, flat), np.eye(12), np.eye(12), policy)
     logger.experiment.close()
     written = b"".join(path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file())
     assert (b"SECRET" in written) == shown
     assert (b"val/retrieval/0" in written) == shown
 
 
-@pytest.mark.parametrize(("key", "offline", "expected"), [(None, None, True), ("x", None, False), ("x", True, True)])
-def test_wandb_stays_offline_without_a_key(tmp_path, monkeypatch, key, offline, expected):
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    if key:
-        monkeypatch.setenv("WANDB_API_KEY", key)
-    assert wandb_logger(str(tmp_path), offline=offline)._offline is expected
-
-
-def test_wandb_records_neither_terminal_nor_command_line(tmp_path):
-    settings = wandb_logger(str(tmp_path), offline=True)._wandb_init["settings"]
-    assert (settings.console, settings.x_disable_meta, settings.disable_code, settings.disable_git) == (
-        "off",
-        True,
-        True,
-        True,
-    )
+def test_wandb_shows_a_table_of_what_was_retrieved(tmp_path, flat, monkeypatch):
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "run" / "wandb"))
+    loggers = wandb_loggers(str(tmp_path / "run"), offline=True)
+    text = np.eye(12)
+    text[0] = -text[0]  # the last that the first study finds
+    with closing(loggers):
+        log_panel(loggers, store(tmp_path / "cache", "open", flat), np.eye(12), text, "open")
+    wandb.teardown()
+    (path,) = (tmp_path / "run" / "wandb").glob("offline-run-*/files/**/*.table.json")
+    table = json.loads(path.read_text())
+    assert table["columns"] == [
+        "image",
+        "report",
+        "hit",
+        *(f"{one} {k}" for k in (1, 2, 3) for one in ("report", "score")),
+    ]
+    first, *_, last = ([*row[1:3], row[3:]] for row in table["data"])
+    assert first[:2] == ["SECRET finding 0.", False]
+    assert first[2] == ["SECRET finding 1.", 0, "SECRET finding 2.", 0, "SECRET finding 3.", 0]
+    assert last[:2] == ["SECRET finding 11.", True]
+    assert last[2][:2] == ["SECRET finding 11.", 1]
+    assert len(table["data"]) == 8
