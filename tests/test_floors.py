@@ -44,7 +44,8 @@ def test_script_is_thin(path):
     assert top == ["omegaconf", "medxpert.config.command"]
 
 
-def test_every_test_folder_mirrors_a_package():
+def test_every_test_folder_mirrors_a_package_or_bears_a_marker(pytestconfig):
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     packages = {path.parent.relative_to(ROOT / "medxpert") for path in PACKAGE}
-    assert folders <= packages
+    markers = {Path(line.partition(":")[0]) for line in pytestconfig.getini("markers")}
+    assert folders <= packages | markers
