@@ -5,23 +5,21 @@ from __future__ import annotations
 import csv
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 import yaml
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from medxpert.callbacks.loggers import closing, log_config
 from medxpert.callbacks.panel import log_panel
+from medxpert.callbacks.saving import BestCheckpoint
 from medxpert.config.build import build, resolve
-from medxpert.datamodule import DataModule
 from medxpert.distributed import leave_group
 from medxpert.embedding import Start, publish, starting_point
 from medxpert.errors import ConfigError
@@ -29,114 +27,121 @@ from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
 from medxpert.evaluation.tables.split import tables
 from medxpert.folders import atomic_file, explained
-from medxpert.models.clip import CLIP, NOTHING_FROZEN
-from medxpert.module import ContrastiveModule
-from medxpert.pretraining import Pretrained, Pretraining
+from medxpert.interruption import interruptible
+from medxpert.models.clip import CLIP
+from medxpert.models.interpolation import interpolate
+from medxpert.parts import Parts, assemble, starting_model
+from medxpert.privacy import strictest
 from medxpert.provenance import environment
 from medxpert.resuming import Job, job_of, keep_curves, kept_config
 from medxpert.run import Run, finish_run
 from medxpert.tables.console import show
 from medxpert.words import Policy, Rejected
 
+_MODEL = "model."
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What one training is made of."""
-
-    folder: Path
-    module: ContrastiveModule
-    data: DataModule
-    trainer: pl.Trainer
-    pretrained: Pretrained | None
 
 
 def train(cfg: DictConfig) -> None:
     """Run the chain; only the first process writes."""
     quieten()
     job = job_of(cfg)
-    cfg = job.cfg
-    if not 0 <= cfg.seed < 2**32:
-        raise ConfigError(f"seed={cfg.seed} lies outside 0..{2**32 - 1}")
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    if not 0 <= job.cfg.seed < 2**32:
+        raise ConfigError(f"seed={job.cfg.seed} lies outside 0..{2**32 - 1}")
+    pl.seed_everything(job.cfg.seed, workers=True, verbose=False)
     torch.set_flush_denormal(True)
-    parts = assemble(job)
-    if parts.trainer.is_global_zero and job.checkpoint:
-        keep_curves(parts.folder)
-    with interruptible():
-        parts.trainer.validate(parts.module, datamodule=parts.data, verbose=False)
+    with interruptible(job.folder) as guard:
+        parts = assemble(job)
+        guard.attach(parts.trainer)
+        with closing(parts.trainer.loggers):
+            run(job, parts)
+
+
+def run(job: Job, parts: Parts) -> None:
+    """Embed by the starting weights, train, export, measure."""
+    trainer = parts.trainer
+    start = begin(job, parts) if trainer.is_global_zero else None
+    if job.checkpoint is None:
+        trainer.validate(parts.module, datamodule=parts.data, verbose=False)
+    seconds = fit(job, parts)
+    state = trainer.strategy.lightning_module_state_dict()
+    leave_group()  # what follows is the first process's alone, and may take hours
+    if start is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        finish(job, parts, start, exported(job, parts, state), seconds)
+
+
+def begin(job: Job, parts: Parts) -> Start:
+    """Open the data, note how the run is made, and embed by the weights that training starts from."""
+    parts.data.setup()
     parts.module.model.to(parts.trainer.strategy.root_device)
-    if parts.trainer.is_global_zero and job.checkpoint is None:
-        write_config(parts.folder, kept_config(job, resolve(job.cfg)))
-    start = starting_point(parts.module.model, parts.data.stores) if parts.trainer.is_global_zero else None
-    with interruptible(), explained(parts.folder):
+    policy = strictest([parts.module.model.policy, *(store.policy for store in parts.data.stores.values())])
+    log_config(parts.trainer.loggers, resolve(job.cfg), job.choices, policy)
+    if job.checkpoint is None:
+        write_config(job.folder, kept_config(job, resolve(job.cfg)))
+    else:
+        keep_curves(job.folder)
+    return starting_point(parts.module.model, parts.data.stores)
+
+
+def fit(job: Job, parts: Parts) -> float | None:
+    """Train, and return how many seconds that took; None where an earlier process did a part of it.
+
+    Raises:
+        ConfigError: there was nothing to do.
+    """
+    began = monotonic()
+    with explained(job.folder):
         path = None if job.checkpoint is None else str(job.checkpoint)
         parts.trainer.fit(parts.module, datamodule=parts.data, ckpt_path=path, weights_only=True)
     if not parts.trainer.global_step:
         raise ConfigError(
             "no step was taken: raise trainer.max_epochs, trainer.max_steps or trainer.limit_train_batches"
         )
-    if start is not None and not parts.trainer.fast_dev_run:  # type: ignore[attr-defined]
-        finish(job, parts, start)
-    leave_group()
+    return None if job.checkpoint else round(monotonic() - began, 1)
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn Lightning's silent ends, status 0 on SIGTERM and 1 on Ctrl-C, into an interruption that is reported."""
-    try:
-        yield
-    except SystemExit as ended:
-        if isinstance(ended, SIGTERMException) or isinstance(ended.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from ended
-        raise
+def exported(job: Job, parts: Parts, last: Mapping[str, torch.Tensor]) -> CLIP:
+    """Return what the run offers to others: the best weights, with a share of the starting ones if that is wanted.
+
+    Args:
+        job: what was trained.
+        parts: how.
+        last: the module's weights at the end, which count where validation chose none.
+    """
+    chosen = [one for one in parts.trainer.checkpoint_callbacks if isinstance(one, BestCheckpoint)]
+    path = chosen[0].best_model_path if chosen else ""
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"] if path else last
+    model = starting_model(job.cfg, parts.pretrained)
+    start = model.merged_state()
+    model.load_state_dict({name[len(_MODEL) :]: one for name, one in state.items() if name.startswith(_MODEL)})
+    model.merge()
+    share = parts.module.wise_ft
+    if share is not None:
+        model.load_state_dict(interpolate(start, model.merged_state(), share))
+    model.stage = "adapted"
+    return model.to(parts.trainer.strategy.root_device)
 
 
 def quieten() -> None:
     """Keep advertisements and remarks about the library's own insides off the terminal."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for insides in (
+        "pytorch_lightning.utilities.rank_zero",
+        "pytorch_lightning.trainer.connectors.signal_connector",
+        "lightning_fabric.utilities.distributed",
+    ):
+        logging.getLogger(insides).setLevel(logging.WARNING)
     for remark in (
         "Found .* in eval mode",
         "`isinstance\\(treespec",
         "The number of training batches",
         "You're resuming from a checkpoint that ended before the epoch ended",  # the data module remembers the place
         ".* does not have many workers",
+        "The `srun` command is available",
+        "It is recommended to use `self.log",  # every rank computes the same figures
+        "Checkpoint directory .* exists and is not empty",
+        "Experiment logs directory .* exists and is not empty",
     ):
         warnings.filterwarnings("ignore", message=remark)
-
-
-def assemble(job: Job) -> Parts:
-    """Build every part of a checked configuration."""
-    cfg = job.cfg
-    pretrained = pretrain(cfg)
-    weights = {"weights": str(pretrained.folder)} if pretrained else {}
-    model: CLIP = build(cfg.model, **weights)
-    module = ContrastiveModule(model, build(cfg.loss), build(cfg.optimizer), build(cfg.scheduler))
-    data = build(cfg.loader, reader=build(cfg.data), tokenizer=model.tokenizer, image_side=model.image_side)()
-    trainer = build(
-        cfg.trainer,
-        callbacks=[callback for callback in (build(cfg.callbacks) or {}).values() if callback],
-        logger=list((build(cfg.logger) or {}).values()),
-        default_root_dir=str(job.folder),
-    )
-    return Parts(job.folder, module, data, trainer, pretrained)
-
-
-def pretrain(cfg: DictConfig) -> Pretrained | None:
-    """Find or make the weights that `pretrain=` asks for."""
-    pretraining: Pretraining | None = build(cfg.get("pretrain"))
-    if pretraining is None:
-        return None
-    if cfg.model.get("weights") is not None:
-        raise ConfigError(
-            f"pretrain= and model.weights={cfg.model.weights} both say what training starts from; "
-            "drop pretrain= or give model.weights=null"
-        )
-    build(cfg.model)  # refuses now what would be refused after minutes
-    make_model = partial(build, cfg.model, weights=None, freeze=NOTHING_FROZEN)
-    with interruptible():
-        return pretraining(make_model, cfg.trainer.get("accelerator", "auto"))
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -145,27 +150,16 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
         sibling.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def load_best(trainer: pl.Trainer, module: ContrastiveModule) -> None:
-    """Go back to the epoch that validation chose; without a checkpoint the last weights stay."""
-    checkpoint = trainer.checkpoint_callback
-    path = checkpoint.best_model_path if isinstance(checkpoint, ModelCheckpoint) else ""
-    if path:
-        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
-
-
-def finish(job: Job, parts: Parts, start: Start) -> None:
+def finish(job: Job, parts: Parts, start: Start, model: CLIP, seconds: float | None) -> None:
     """Export, embed, index, measure on validation, and let outputs/latest point here."""
-    model, stores, folder = parts.module.model, parts.data.stores, parts.folder
-    load_best(parts.trainer, parts.module)
-    model.stage = "adapted"
-    model.to(parts.trainer.strategy.root_device)
+    stores, folder = parts.data.stores, job.folder
     vectors = publish(folder, model, stores, start, partial(build, job.cfg.index))
-    log_panel(parts.trainer.loggers, stores["val"], *vectors["val"])
     write_rejected(folder / "rejected.csv", parts.data.rejected, model.policy)
-    known = provenance(job, parts, start)
+    known = {**provenance(job, parts, start), "policy": model.policy, "training_seconds": seconds}
     result = measure_run(Run(folder), "val", start.stage, job.cfg.seed)
     write_metrics(folder / METRICS, result, known["policy"])
     finish_run(folder, known)
+    log_panel(parts.trainer.loggers, stores["val"], *vectors["val"], model.policy)
     show(tables(result), known["policy"], [str(folder)], details=False)
 
 
@@ -179,7 +173,6 @@ def provenance(job: Job, parts: Parts, start: Start) -> dict[str, Any]:
         "data": job.choices["data"],
         "pretrained": parts.pretrained.known if parts.pretrained else None,
         "starting_stage": start.stage,
-        "policy": parts.module.model.policy,
         "stores": {split: store.fingerprint for split, store in stores.items()},
         "studies": {split: len(store) for split, store in stores.items()},
         "rejected": len(parts.data.rejected),
