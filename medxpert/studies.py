@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -100,6 +100,16 @@ def differences(row: Row, reference: Row, patients: NDArray[np.str_]) -> list[st
     return [
         f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})" for value, low, high in zip(*found, strict=True)
     ]
+
+
+def difference_lines(
+    titles: Sequence[str], rows: Mapping[str, Row], reference: str, patients: NDArray[np.str_]
+) -> Iterator[str]:
+    """Write the Markdown table of paired differences to one row, of the others by their titles."""
+    yield header(*titles)
+    yield from (
+        line(title, *differences(row, rows[reference], patients)) for title, row in rows.items() if title != reference
+    )
 
 
 def header(*titles: str) -> str:

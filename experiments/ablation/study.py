@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.run import OUTPUTS, Run
-from medxpert.studies import Column, Row, differences, header, hits, line, seconds, spreads, train
+from medxpert.studies import Column, Row, difference_lines, header, hits, line, seconds, spreads, train
 
 SEEDS = (0, 1, 2)
 
@@ -100,10 +100,8 @@ def table(title: str, columns: Sequence[Column], rows: Mapping[Arm, Row], patien
     for arm, row in rows.items():
         yield line(arm.title, f"{np.median(row.seconds) / np.median(reference.seconds):.2f}", *spreads(row))
     yield "\nDifference to the reference, in points\n"
-    yield header("arm", *titles)
-    for arm, row in rows.items():
-        if arm != REFERENCE:
-            yield line(arm.title, *differences(row, reference, patients))
+    by_title = {arm.title: row for arm, row in rows.items()}
+    yield from difference_lines(["arm", *titles], by_title, REFERENCE.title, patients)
 
 
 if __name__ == "__main__":

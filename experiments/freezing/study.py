@@ -20,7 +20,7 @@ from medxpert.data.survey import survey
 from medxpert.embedding import embed
 from medxpert.models.clip import CLIP, Freeze, open_model
 from medxpert.run import OUTPUTS
-from medxpert.studies import Column, Row, differences, header, hits, line, seconds, spreads, train
+from medxpert.studies import Column, Row, difference_lines, header, hits, line, seconds, spreads, train
 
 SEEDS = (0, 1, 2)
 
@@ -129,10 +129,8 @@ def table(
         ratio = np.median(row.seconds) / np.median(reference.seconds)
         yield line(level.title, f"{parameters[level]:,}", f"{ratio:.2f}", *spreads(row))
     yield f"\nDifference to *{REFERENCE.title}*, in points\n"
-    yield header("start and frozen blocks", *titles)
-    for level, row in rows.items():
-        if level != REFERENCE:
-            yield line(level.title, *differences(row, reference, patients))
+    by_title = {level.title: row for level, row in rows.items()}
+    yield from difference_lines(["start and frozen blocks", *titles], by_title, REFERENCE.title, patients)
 
 
 if __name__ == "__main__":
