@@ -1,4 +1,4 @@
-"""Weights and optimizer states that are divided among the processes, for models that one device cannot hold."""
+"""Weights and optimizer states divided among the processes, for models that one device can hold but not train."""
 
 from __future__ import annotations
 

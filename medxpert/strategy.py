@@ -8,7 +8,7 @@ from pytorch_lightning.strategies import ModelParallelStrategy
 class FullySharded(ModelParallelStrategy):
     """Divides weights, gradients and optimizer state among all processes (FSDP, Zhao et al., VLDB 2023).
 
-    For models that one device cannot hold. Checkpoints are whole files, as without it.
+    For models that one device can hold but not train. Checkpoints are whole files, as without it.
     """
 
     def __init__(self) -> None:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
-from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
@@ -73,7 +72,6 @@ def open_study(settings: Search, folder: Path, space: Space) -> optuna.Study:
     _compare(study, space)
     # a seed of its own for every continuation: the same one would draw the first trials again
     study.sampler = TPESampler(seed=settings.seed + len(study.trials))
-    study.pruner = MedianPruner(n_warmup_steps=1) if settings.prune else NopPruner()
     return study
 
 
