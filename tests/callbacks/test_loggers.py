@@ -280,6 +280,20 @@ def logged_fit(cfg, choices):
         log_panel(trainer.loggers, data.stores["val"], *embed(model, data.stores["val"]), policy)
 
 
+def check_config(tmp_path, policy, shown):
+    """Compare what W&B was told of the configuration with what the policy allows."""
+    config = {one.key: json.loads(one.value_json) for record in records(tmp_path) for one in record.config.update}
+    assert config["choices"] == {"model": "clip_tiny", "loss": "info_nce"} | ({"data": "csv"} if shown else {})
+    names = {record.run.display_name for record in records(tmp_path) if record.HasField("run")}
+    assert (names == {"run"}) == shown
+    assert config["policy"] == policy
+    assert config["seed"] == 0
+    assert config["optimizer"]["lr"] == 1e-3
+    assert ("manifest" in config["data"]) == shown
+    assert "version" in config
+    assert "commit" not in config
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("policy", "shown"), [("open", True), ("credentialed", False), ("private", False)])
 def test_nothing_that_names_data_leaves_a_run_unless_they_are_open(tmp_path, monkeypatch, job, policy, shown):
@@ -324,16 +338,7 @@ def test_nothing_that_names_data_leaves_a_run_unless_they_are_open(tmp_path, mon
     assert ("val/retrieval" in set().union(*rows)) == shown
     kinds = {record.WhichOneof("record_type") for record in records(tmp_path)}
     assert "stats" in kinds
-    config = {one.key: json.loads(one.value_json) for record in records(tmp_path) for one in record.config.update}
-    assert config["choices"] == {"model": "clip_tiny", "loss": "info_nce"} | ({"data": "csv"} if shown else {})
-    names = {record.run.display_name for record in records(tmp_path) if record.HasField("run")}
-    assert (names == {"run"}) == shown
-    assert config["policy"] == policy
-    assert config["seed"] == 0
-    assert config["optimizer"]["lr"] == 1e-3
-    assert ("manifest" in config["data"]) == shown
-    assert "version" in config
-    assert "commit" not in config
+    check_config(tmp_path, policy, shown)
 
 
 class Service:
