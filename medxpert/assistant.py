@@ -1,28 +1,39 @@
-"""From an image or a text to similar cases and a report draft."""
+"""From an image or a text to similar cases and a checked report."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from medxpert.documents.document import as_json
+from medxpert.documents.files import write
+from medxpert.drafting import Circumstances, Drafting
 from medxpert.drawing import QUERY, Tile, contact_sheet
-from medxpert.errors import ConfigError
+from medxpert.evidence.rule import Rule
 from medxpert.folders import atomic_file, explained, write_json
-from medxpert.images.files import ImageFile, load
+from medxpert.gathering import Evidence, Found
+from medxpert.images.errors import ImageError
 from medxpert.indexes.gallery import DEFAULT_MATCH, Filter, Gallery, Match
 from medxpert.models.inference import open_encoder
-from medxpert.privacy import strictest
+from medxpert.privacy import checked, strictest
+from medxpert.provenance import code
+from medxpert.querying import Query, image_query, text_query
+from medxpert.report import NOTICE
 from medxpert.run import Run
-from medxpert.words import Hit, Report, Reporter
+from medxpert.words import Case, Hit, Policy, Report
 
 _COLUMNS = 3
 _TILE_PX = 240
+_SENTENCES: dict[str, list[str]] = json.loads(files("medxpert").joinpath("limitations.json").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -30,20 +41,20 @@ class Answer:
     """What the assistant says to one query.
 
     Attributes:
-        query: the text, or the image's path.
-        pixels: the query image as the model saw it, uint8 [S, S]; None for a text.
+        query: what was asked.
         match: what of the cases was compared.
-        hits: similar cases, best first.
-        report: the draft made of them.
-        provenance: run, encoder, and the strictest policy of the run and the query.
+        hits: similar cases as the user wants to see them, best first; none where the assistant abstains.
+        report: checked, or the reason why there is none.
+        voters: the training cases behind the report, the nearest first.
+        policy: the strictest of the run and the query.
     """
 
-    query: str
-    pixels: NDArray[np.uint8] | None
+    query: Query
     match: Match
     hits: Sequence[Hit]
     report: Report
-    provenance: dict[str, str]
+    voters: Sequence[Hit]
+    policy: Policy
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values: query, hits, report, provenance."""
@@ -52,104 +63,161 @@ class Answer:
             for hit in self.hits
         ]
         return {
-            "query": self.query,
+            "query": self.query.name,
             "match": self.match,
             "hits": hits,
-            "report": asdict(self.report),
-            "provenance": self.provenance,
+            "report": as_json(self.report),
+            "provenance": dict(self.report.provenance),
         }
 
 
+class _Shown(NamedTuple):
+    """Which similar cases the user wants to see."""
+
+    top_k: int
+    match: Match
+    where: Filter
+
+
 class Assistant:
-    """Answers queries against the index of one run.
+    """Answers queries against one run.
 
     Args:
         run: what to search.
-        reporter: drafts the report.
-        query_policy: of the images and texts that are asked about.
+        drafting: has the report written.
+        rule: from evidence to words.
+        policy: of the images and texts that are asked about.
 
     Raises:
         ConfigError: there is no such policy.
-        DataError: the run's model or index is damaged, or they do not belong together.
+        DataError: the run's model, index or calibration is damaged, or they do not belong together.
     """
 
-    def __init__(self, run: Run, reporter: Reporter, query_policy: str = "private") -> None:
+    def __init__(self, run: Run, drafting: Drafting, rule: Rule | None = None, policy: str = "private") -> None:
         self._run = run
-        self._reporter = reporter
-        self._policy = strictest([run.policy, query_policy])
-        self._encoder = open_encoder(run.model)
-        self.gallery = Gallery(run, self._encoder.fingerprint)
+        self._drafting = drafting
+        self._query_policy = checked(policy)
+        self.policy = strictest([run.policy, policy])
+        self.encoder = open_encoder(run.model)
+        self.gallery = Gallery(run, self.encoder.fingerprint)
+        self.evidence = Evidence(run, self.gallery, rule or Rule())
 
     def ask_image(self, path: Path, top_k: int, match: Match = DEFAULT_MATCH, where: Filter | None = None) -> Answer:
-        """Find cases like an image: by their images, their texts, or the mean of both.
+        """Find cases like an image: by their images, their texts, or the mean of both; report on it.
 
-        The patient of an image that is itself among the indexed cases is left out.
+        Cases of the image's own patient are neither shown nor evidence, as far as path, pixels or header tell. An
+        image that is none of those the model knows gets no report.
 
         Raises:
-            DataError: the image cannot be read.
+            ImageError: the image cannot be read.
             ConfigError: top_k, match or filter cannot be honoured.
         """
-        pixels = load(ImageFile(path), self._encoder.image_side)
-        vector = self._encoder.encode_images(pixels[None])[0]
-        return self._answer(str(path), pixels, vector, top_k, match, self._without_own(path, where or Filter()))
+        where = where or Filter()
+        query = image_query(path, self.encoder.image_side).of_patient(where.exclude_patient or "")
+        vector = self.encoder.encode_images(query.pixels[None])[0]  # type: ignore[index]
+        judged = self.evidence.abstainer.judge(query.pixels, vector)  # type: ignore[arg-type]
+        if judged.refused:
+            provenance = self._provenance() | {"abstention": {"score": judged.score, "threshold": judged.threshold}}
+            report = self._drafting.abstained(judged.reason, query.technique, provenance)
+            return Answer(query, match, (), report, (), self.policy)
+        found = self.evidence.of_image(vector, query.traces)
+        return self._answer(query, vector, found, _Shown(top_k, match, where), judged.reason)
 
-    def _without_own(self, path: Path, where: Filter) -> Filter:
-        paths, place = self.gallery.cases.column("path"), str(path.resolve())
-        own = self.gallery.cases.patient_ids[paths.index(place)] if place in paths else None
-        return replace(where, exclude_patient=where.exclude_patient or own)
+    def tokens(self, paths: Sequence[Path]) -> int:
+        """Estimate the tokens that one report takes, by the first image that can be read; 0 where nothing is sent."""
+        for path in paths:
+            try:
+                query = image_query(path, self.encoder.image_side)
+            except ImageError:
+                continue
+            vector = self.encoder.encode_images(query.pixels[None])[0]  # type: ignore[index]
+            found = self.evidence.of_image(vector, query.traces)
+            return self._drafting.tokens(self._case(query, found), self._circumstances(query))
+        return 0
 
-    def ask_text(self, query: str, top_k: int, match: Match = DEFAULT_MATCH, where: Filter | None = None) -> Answer:
-        """Find cases that fit a text: by their images, their texts, or the mean of both.
+    def made_with(self) -> dict[str, Any]:
+        """Return what reports follow from beside the query."""
+        return {
+            "run": self._run.path.name,
+            "encoder": self.encoder.fingerprint,
+            "policy": self.policy,
+            "rule": asdict(self.evidence.rule),
+            **self._drafting.made_with(),
+        }
+
+    def ask_text(self, text: str, top_k: int, match: Match = DEFAULT_MATCH, where: Filter | None = None) -> Answer:
+        """Find cases that fit a text: by their images, their texts, or the mean of both; report what they share.
 
         Raises:
             ConfigError: the text is empty, or top_k, match or filter cannot be honoured.
         """
-        if not query.strip():
-            raise ConfigError("query= is empty; say what to look for, such as query='left pleural effusion'")
-        vector = self._encoder.encode_texts([query])[0]
-        return self._answer(query, None, vector, top_k, match, where or Filter())
+        where = where or Filter()
+        query = text_query(text).of_patient(where.exclude_patient or "")
+        vector = self.encoder.encode_texts([text])[0]
+        return self._answer(query, vector, self.evidence.of_text(vector, query.traces), _Shown(top_k, match, where))
 
     def _answer(
-        self,
-        query: str,
-        pixels: NDArray[np.uint8] | None,
-        vector: NDArray[np.float32],
-        top_k: int,
-        match: Match,
-        where: Filter,
+        self, query: Query, vector: NDArray[np.float32], found: Found, shown: _Shown, doubt: str = ""
     ) -> Answer:
-        hits = self.gallery.search(vector, top_k, match, where)
-        provenance = {
+        hits = self.gallery.search(vector, *shown, query.traces)
+        limitations = [*self._limitations(query), *([doubt] if doubt else [])]
+        report = self._drafting.report(
+            self._case(query, found), self._circumstances(query), limitations, self._provenance()
+        )
+        return Answer(query, shown.match, hits, report, found.hits, self.policy)
+
+    def _case(self, query: Query, found: Found) -> Case:
+        return Case(found.verdicts, found.hits, query.technique, query.text, pixels=query.pixels)
+
+    def _circumstances(self, query: Query) -> Circumstances:
+        return Circumstances(self._query_policy, self.gallery.policy, self._run.policy, query.content, query.burned_in)
+
+    def _limitations(self, query: Query) -> list[str]:
+        sources = ", ".join(sorted(set(self.gallery.cases.column("source")))) or "unknown"
+        told = _SENTENCES["image" if query.pixels is not None else "text"]
+        return [sentence.format(cases=len(self.gallery), sources=sources) for sentence in told]
+
+    def _provenance(self) -> dict[str, Any]:
+        return {
             "run": self._run.path.name,
-            "encoder": self._encoder.fingerprint,
-            "policy": self._policy,
+            "encoder": self.encoder.fingerprint,
+            "index": self.gallery.made_by,
+            "indexed": len(self.gallery),
+            "policy": self.policy,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            **code(),
         }
-        return Answer(query, pixels, match, hits, self._reporter(hits), provenance)
 
     def sheet(self, answer: Answer) -> PIL.Image.Image:
         """Draw the query and the cases found, their texts below them."""
-        asked = Tile(
-            answer.pixels, "Query", Path(answer.query).name if answer.pixels is not None else answer.query, QUERY
-        )
+        query = answer.query
+        name = query.name if query.pixels is None else Path(query.name).name
         found = [
             Tile(
                 self.gallery.cases.thumbnail(hit.row), f"{hit.rank}. {hit.study_id}", hit.text, badge=f"{hit.score:.2f}"
             )
             for hit in answer.hits
         ]
-        notice = f"{answer.report.notice} Policy: {answer.provenance['policy']}."
-        return contact_sheet([asked, *found], _COLUMNS, _TILE_PX, "Similar cases", notice)
+        tiles = [Tile(query.pixels, "Query", name, QUERY), *found]
+        return contact_sheet(tiles, _COLUMNS, _TILE_PX, "Similar cases", f"{NOTICE} Policy: {answer.policy}.")
 
     def write(self, answer: Answer, folder: Path) -> list[Path]:
-        """Write result.json and similar_cases.png; return their paths.
+        """Write report.md, report.html, report.json, result.json and similar_cases.png; return their paths.
 
         Raises:
             ConfigError: the folder cannot be written.
         """
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        cited = {name for finding in answer.report.findings for name in finding.evidence}
+        thumbnails = {
+            hit.study_id: (self.gallery.cases.thumbnail(hit.row), hit.text, hit.score)
+            for hit in answer.voters
+            if hit.study_id in cited
+        }
+        paths = write(folder, answer.report, answer.query.pixels, thumbnails)
         result, sheet = folder / "result.json", folder / "similar_cases.png"
         write_json(result, answer.as_json())
         with atomic_file(sheet) as sibling:
             self.sheet(answer).save(sibling)
-        return [result, sheet]
+        return [*paths, result, sheet]

@@ -1,4 +1,4 @@
-"""Make a run's embeddings and index again from its exported model: python -m medxpert.embed run=latest."""
+"""Make a run's embeddings, index and calibration again from its exported model: python -m medxpert.embed run=latest."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from functools import partial
 
 from omegaconf import DictConfig, OmegaConf
 
+from medxpert.calibration.write import MOST_FILMS, write_calibration
 from medxpert.config.build import build
 from medxpert.config.command import command
-from medxpert.embedding import publish, start_on_disk
+from medxpert.embedding import encoding, films_of, publish, start_on_disk
 from medxpert.errors import DataError
 from medxpert.models.clip import open_model
 from medxpert.resuming import read_config
@@ -36,6 +37,7 @@ def main(cfg: DictConfig) -> None:
             "config.yaml names, or make a new run: python train.py"
         )
     publish(run.path, model, data.stores, start_on_disk(run), partial(build, made_with.index))
+    write_calibration(run, films_of(data.stores["val"], MOST_FILMS), encoding(model), made_with.seed)
 
 
 if __name__ == "__main__":

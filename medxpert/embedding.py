@@ -56,6 +56,22 @@ def embed_images(model: CLIP, store: Stored, batch_size: int) -> NDArray[np.floa
     return _unit(np.add.reduceat(rows, starts)).astype(np.float16)
 
 
+def films_of(store: Stored, most: int) -> NDArray[np.uint8]:
+    """Return the first image of studies spread over a split, uint8 [N, S, S] with N at most `most`."""
+    rows = _spread(len(store.image_rows), most)
+    return np.stack([store.pixels[store.image_rows[row][0]] for row in rows.tolist()])
+
+
+def encoding(model: CLIP, batch_size: int = 64) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Return the function from pixels [N, S, S] to unit rows [N, D]."""
+
+    def encode(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        rows = np.arange(len(pixels))
+        return _encode(model, lambda part: model.encode_image(_tensor(model, pixels[part])), rows, batch_size, "films")
+
+    return encode
+
+
 def embed_texts(model: CLIP, texts: Sequence[str], batch_size: int) -> NDArray[np.float16]:
     """Return one unit row per text, [N, D]; texts equal after normalisation share one."""
     places: dict[str, int] = {}

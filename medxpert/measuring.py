@@ -10,12 +10,16 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from medxpert.config.build import build
+from medxpert.drafting import Drafting
 from medxpert.errors import ConfigError
 from medxpert.evaluation.evaluate import Options, compare, evaluate_embeddings, evaluate_run
-from medxpert.evaluation.subject import Part
+from medxpert.evaluation.subject import Part, Subject
 from medxpert.run import Run, open_run
 
-_ALONE = {"embeddings": ("transfer", "compare"), "compare": ("probe", "protocol", "transfer", "train")}
+_ALONE = {
+    "embeddings": ("transfer", "compare", "reports"),
+    "compare": ("probe", "protocol", "transfer", "train", "reports"),
+}
 """What cannot be asked for together."""
 
 
@@ -26,7 +30,7 @@ def measure(cfg: DictConfig) -> None:
         ConfigError: options that cannot be honoured together.
     """
     _check(cfg)
-    options = Options(cfg.seed, cfg.probe, build(cfg.get("protocol")), cfg.details)
+    options = Options(cfg.seed, cfg.probe, build(cfg.get("protocol")), cfg.details, _reports(cfg))
     output = Path(cfg.output) if cfg.output else None
     if cfg.compare:
         compare(_names(cfg.compare), cfg.split, options, output)
@@ -46,6 +50,16 @@ def _check(cfg: DictConfig) -> None:
         raise ConfigError(f"split={cfg.split!r}: expected a name of letters, digits, _ and -, such as val or test")
     if cfg.train and not cfg.embeddings:
         raise ConfigError("train= belongs to embeddings=; a run brings its own training studies")
+
+
+def _reports(cfg: DictConfig) -> Callable[[Subject], Part] | None:
+    if not cfg.reports:
+        return None
+    # its word counts and gates take a second that nothing else needs
+    from medxpert.evaluation.reports.part import reports_of
+
+    drafting = Drafting(build(cfg.reporter))
+    return partial(reports_of, open_run(cfg.run), drafting, build(cfg.rule), cfg.seed)
 
 
 def _extra(run: Run, cfg: DictConfig) -> list[Callable[[], Part]]:

@@ -62,6 +62,11 @@ class Run:
         """Folder of the searchable index."""
         return self.path / "index"
 
+    @property
+    def calibration(self) -> Path:
+        """Folder of what makes probabilities of embeddings, and tells which images are none of ours."""
+        return self.path / "calibration"
+
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Version, commit, packages, seed, data fingerprint, policy, stage of the starting weights."""

@@ -16,12 +16,13 @@ import torch
 import yaml
 from omegaconf import DictConfig
 
+from medxpert.calibration.write import MOST_FILMS, write_calibration
 from medxpert.callbacks.loggers import closing, log_config
 from medxpert.callbacks.panel import log_panel
 from medxpert.callbacks.saving import BestCheckpoint
 from medxpert.config.build import build, resolve
 from medxpert.distributed import leave_group
-from medxpert.embedding import Start, publish, starting_point
+from medxpert.embedding import Start, encoding, films_of, publish, starting_point
 from medxpert.errors import ConfigError
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
@@ -154,6 +155,7 @@ def finish(job: Job, parts: Parts, start: Start, model: CLIP, seconds: float | N
     """Export, embed, index, measure on validation, and let outputs/latest point here."""
     stores, folder = parts.data.stores, job.folder
     vectors = publish(folder, model, stores, start, partial(build, job.cfg.index))
+    write_calibration(Run(folder), films_of(stores["val"], MOST_FILMS), encoding(model), job.cfg.seed)
     write_rejected(folder / "rejected.csv", parts.data.rejected, model.policy)
     known = {**provenance(job, parts, start), "policy": model.policy, "training_seconds": seconds}
     result = measure_run(Run(folder), "val", start.stage, job.cfg.seed)

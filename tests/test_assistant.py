@@ -72,11 +72,11 @@ def test_evidence_never_comes_from_the_patient_of_an_indexed_image(run, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("query_policy", "expected"),
+    ("policy", "expected"),
     [("private", "private"), ("open", "credentialed"), ("credentialed", "credentialed")],
 )
-def test_answer_bears_the_strictest_policy(run, query_policy, expected):
-    answer = Assistant(run, TemplateReporter(), query_policy).ask_image(run.path / "new.png", 1)
+def test_answer_bears_the_strictest_policy(run, policy, expected):
+    answer = Assistant(run, TemplateReporter(), policy).ask_image(run.path / "new.png", 1)
     assert answer.as_json()["provenance"]["policy"] == expected
 
 
@@ -87,5 +87,5 @@ def test_both_sides_are_compared_unless_one_is_named(run):
 
 
 def test_unknown_policy(run):
-    with pytest.raises(ConfigError, match=r"found 'secret'; change .*query_policy"):
+    with pytest.raises(ConfigError, match=r"found 'secret'; change .*policy"):
         Assistant(run, TemplateReporter(), "secret")

@@ -1,14 +1,17 @@
-from medxpert.report import NOTICE, render
-from medxpert.words import Finding, Report
+from medxpert.documents.document import as_json
+from medxpert.documents.markdown import render
+from medxpert.report import NOTICE
+from medxpert.words import Report
 
 
-def test_render():
-    finding = Finding("Edema", "present", "Pulmonary edema.", 0.75, ("s1", "s2"))
-    text = render(Report((finding,), "Suggested: edema.", "template", NOTICE))
-    assert text.startswith("**Research use only, not for diagnosis.**\n")
-    assert "- Pulmonary edema. (75% of votes; evidence: s1, s2)\n" in text
-    assert "## Impression\n\nSuggested: edema.\n" in text
+def test_the_notice_says_what_it_is_for():
+    assert NOTICE == "Research use only, not for diagnosis."
 
 
-def test_no_heading_without_findings():
-    assert "## Findings" not in render(Report((), "Nothing.", "template", NOTICE))
+def test_an_empty_report_bears_the_notice_too():
+    empty = Report("", "", (), (), (), (), "template")
+    text = render(empty)
+    assert text.count(NOTICE) == 2
+    assert text.startswith(f"**{NOTICE}**")
+    assert text.rstrip().splitlines()[-1].startswith(f"**{NOTICE}**")
+    assert as_json(empty)["research_use_only"] is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from medxpert.errors import ConfigError
@@ -27,12 +28,14 @@ class Options:
         probe: whether to fit a linear probe on the training embeddings.
         protocol: a published way to measure retrieval, beside our own.
         details: whether to print every table.
+        reports: measures the assistant's reports on a split; None to leave them out.
     """
 
     seed: int = 0
     probe: bool = False
     protocol: Protocol | None = None
     details: bool = False
+    reports: Callable[[Subject], Part] | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -69,6 +72,8 @@ def measure_all(subject: Subject, options: Options) -> SplitResult:
             result = added(result, apply(subject, options.protocol, seed, ranked))
         aside = (ceilings(subject), pools(subject), strata(subject, ranked[subject.main], seed))
         result = added(result, *map(_aside, aside))
+    if options.reports is not None:
+        result = added(result, options.reports(subject))
     return added(result, _aside(leaks(subject)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
@@ -14,13 +15,16 @@ from numpy.typing import NDArray
 from medxpert.cases import Cases
 from medxpert.errors import ConfigError, DataError
 from medxpert.folders import atomic_folder, seal, verified
+from medxpert.indexes.own import NOBODY, Owners, Traces
 from medxpert.ontology import OBSERVATIONS, POSITIVE
 from medxpert.run import Run
-from medxpert.words import Hit, Index
+from medxpert.words import Hit, Index, Policy
 
 Match = Literal["image", "text", "both"]
 MATCHES: tuple[Match, ...] = ("image", "text", "both")
 DEFAULT_MATCH: Match = "both"
+TRAIN = "train"
+"""The split that may serve as evidence."""
 _ROUNDING = 2e-3
 """How far from 1 the length of a unit row may be that was rounded to half precision."""
 
@@ -138,6 +142,7 @@ class Gallery:
         self._rebuild = f"python -m medxpert.embed run={run.path}"
         self._manifest = verified(run.index, self._rebuild)
         self._opened: dict[Match, Index] = {}
+        self.encoder = encoder
         if self._manifest["encoder"] != encoder:
             raise DataError(
                 f"{run.index} was built by encoder {self._manifest['encoder'][:12]}, the run's model is "
@@ -146,6 +151,7 @@ class Gallery:
         embedded = run.path / "embeddings" / self._manifest["split"]
         verified(embedded, self._rebuild, only="cases.parquet")
         self.cases = Cases(embedded / "cases.parquet")
+        self._owners = Owners(self.cases)
         if len(self.cases) != self._manifest["count"]:
             raise DataError(
                 f"{run.index} holds {self._manifest['count']} rows for {len(self.cases)} cases; "
@@ -167,8 +173,29 @@ class Gallery:
             self._opened[match] = index
         return self._opened[match]
 
-    def search(self, query: NDArray[np.float32], top_k: int, match: Match, where: Filter) -> list[Hit]:
+    @property
+    def made_by(self) -> str:
+        """The class of the indexes."""
+        made_by: str = self._manifest["index"]
+        return made_by
+
+    @property
+    def policy(self) -> Policy:
+        """The strictest policy of what is indexed."""
+        policy: Policy = self._manifest["policy"]
+        return policy
+
+    def search(
+        self, query: NDArray[np.float32], top_k: int, match: Match, where: Filter, query_of: Traces = NOBODY
+    ) -> list[Hit]:
         """Find the cases whose images, texts or both are nearest to one unit vector [D].
+
+        Args:
+            query: [D].
+            top_k: how many.
+            match: what of the cases is compared.
+            where: what the user wants to see.
+            query_of: whose the query is; cases of this patient are never found.
 
         Raises:
             ConfigError: top_k or match cannot be honoured.
@@ -178,7 +205,27 @@ class Gallery:
             raise ConfigError(f"match={match}: expected image, text or both")
         if not 1 <= top_k <= len(self):
             raise ConfigError(f"top_k={top_k} lies outside 1..{len(self)}, the number of indexed cases")
-        found = self._open(match).search(query[None], top_k, where.allowed(self.cases))
+        allowed, foreign = where.allowed(self.cases), ~self._owners.own(query_of)
+        return self._nearest(query, top_k, match, foreign if allowed is None else allowed & foreign)
+
+    def evidence(self, query: NDArray[np.float32], top_k: int, query_of: Traces) -> list[Hit]:
+        """Find the training cases nearest to one unit vector [D] by image and text, as `calibration` has it.
+
+        Cases of validation and test are never evidence, whatever the index holds.
+
+        Args:
+            query: [D].
+            top_k: how many; fewer where the index has no more.
+            query_of: whose the query is; cases of this patient are no evidence.
+        """
+        return self._nearest(query, min(top_k, len(self)), "both", self._trained & ~self._owners.own(query_of))
+
+    @cached_property
+    def _trained(self) -> NDArray[np.bool_]:
+        return np.array(self.cases.column("split")) == TRAIN
+
+    def _nearest(self, query: NDArray[np.float32], top_k: int, match: Match, allowed: NDArray[np.bool_]) -> list[Hit]:
+        found = self._open(match).search(query[None], top_k, None if allowed.all() else allowed)
         pairs = zip(found.rows[0].tolist(), found.scores[0].tolist(), strict=True)
         return self._hits([(row, score) for row, score in pairs if row >= 0])
 

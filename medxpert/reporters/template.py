@@ -1,142 +1,178 @@
-"""A draft by vote of the similar cases: deterministic, offline, every sentence from a word list."""
+"""A report by word list: deterministic, offline, in the order and the words in which radiologists report.
+
+Every sentence is one that `medxpert.labeler` reads back as it is meant; the words are data (`template.json`).
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, NamedTuple
+from typing import Any, cast
 
-from medxpert.errors import ConfigError
-from medxpert.ontology import (
-    NEGATIVE,
-    NO_FINDING,
-    OBSERVATIONS,
-    PATHOLOGIES,
-    POSITIVE,
-    UNCERTAIN,
-    is_abnormal,
-)
-from medxpert.report import NOTICE
-from medxpert.words import Finding, Hit, Report
+from medxpert.icd10 import diagnoses
+from medxpert.ontology import NO_FINDING, PATHOLOGIES, SUPPORT_DEVICES
+from medxpert.words import Case, Draft, Endpoint, Finding, Severity, Side, Status, Verdict
 
-Status = Literal["present", "absent", "uncertain"]
+MOST_CASES = 3
+"""Similar cases that a finding cites, the nearest ones."""
+_ASSERTED: tuple[Status, ...] = ("present", "uncertain")
 
 
-@dataclass(frozen=True)
 class TemplateReporter:
-    """Writes what the hits' labels say, each hit's vote weighing its cosine similarity (at least 0).
+    """Writes what the verdicts say and nothing else.
 
-    For each observation but No Finding, the hits that mention it vote; a hit labelled No Finding votes against
-    every pathology it does not mention. With shares of the voters' weight:
+    The findings go from the lungs to the pleura, the heart and mediastinum, the bones and the devices; in each region
+    what is present comes first, then what is uncertain, then what is absent. One sentence may tell several absences:
+    their findings are neighbours and bear the same sentence, which renderings print once. No Finding is told by the
+    impression, and has a finding of its own only where no pathology is told.
 
-    - nothing is said unless the voters hold `quorum` of the weight of all hits: reports mention what they see,
-      so a lone mention is no evidence that the others would agree;
-    - present, if the positive share is at least `present`;
-    - else uncertain, if the positive and uncertain shares together are at least `uncertain`;
-    - else absent.
+    A side or severity that the wording of an observation has no place for is left out of sentence and finding alike: a
+    heart has no side, and no fracture is called mild.
 
-    A finding cites the voters on its side; its support is their share. The impression calls the chest normal
-    only if labelled hits without abnormality outweigh the others.
-
-    Raises:
-        ConfigError: not 0 < uncertain <= present <= 1, or quorum is outside 0..1.
+    The impression names what is present, then what is uncertain, each in the order of urgency; an opacity is left out
+    where something more exact is named in the same place. Where nothing abnormal is named it calls the chest normal if
+    No Finding is present, or if nothing speaks of No Finding and at least half of the pathologies are absent; else it
+    repeats the little that is known. For a text query it speaks of the similar cases.
     """
 
-    present: float = 0.5
-    uncertain: float = 0.35
-    quorum: float = 0.3
+    name = "template"
+    model_id = ""
+    endpoint = Endpoint("local", "this machine")
+    send_image = False
 
-    def __post_init__(self) -> None:
-        if not 0 < self.uncertain <= self.present <= 1:
-            found = f"uncertain={self.uncertain} and present={self.present}"
-            raise ConfigError(f"reporter: expected 0 < uncertain <= present <= 1, found {found}; change them")
-        if not 0 <= self.quorum <= 1:
-            raise ConfigError(f"reporter.quorum: expected 0 to 1, found {self.quorum}; change reporter.quorum")
-
-    def __call__(self, hits: Sequence[Hit]) -> Report:
-        """Draft a report from hits, best first."""
-        votes = _weighed(hits)
-        findings = tuple(self._findings(votes))
-        impression = _impression(findings, hits, votes)
-        return Report(findings, impression, reporter="template", notice=NOTICE)
-
-    def _findings(self, votes: Sequence[_Vote]) -> Iterator[Finding]:
-        for name in OBSERVATIONS:
-            voters = [vote for vote in votes if name in vote.labels and vote.weight > 0]
-            if name != NO_FINDING and voters and _share(voters, votes) >= self.quorum:
-                yield self._finding(name, voters)
-
-    def _finding(self, name: str, voters: Sequence[_Vote]) -> Finding:
-        def side(values: Sequence[int]) -> list[_Vote]:
-            return [vote for vote in voters if vote.labels[name] in values]
-
-        verdict = self._verdict(_share(side((POSITIVE,)), voters), _share(side((POSITIVE, UNCERTAIN)), voters))
-        backing = side(verdict.values)
-        sentence = _words()["observations"][name][verdict.status]
-        evidence = tuple(dict.fromkeys(vote.study_id for vote in backing))
-        return Finding(name, verdict.status, sentence, _share(backing, voters), evidence)
-
-    def _verdict(self, positive: float, positive_or_uncertain: float) -> _Verdict:
-        if positive >= self.present:
-            return _Verdict("present", (POSITIVE,))
-        if positive_or_uncertain >= self.uncertain:
-            return _Verdict("uncertain", (POSITIVE, UNCERTAIN))
-        return _Verdict("absent", (NEGATIVE,))
+    def __call__(self, case: Case) -> Draft:
+        """Write the draft; each finding cites up to three cases, the nearest first, and the scores of its verdict."""
+        told = {one.observation: one for one in case.verdicts if one.status}
+        forms = _words()["text" if case.query else "image"]
+        return Draft(tuple(_findings(told)), tuple(_impression(told, forms)), diagnoses(case.verdicts))
 
 
-class _Vote(NamedTuple):
-    study_id: str
-    weight: float
-    labels: Mapping[str, int]
+def _findings(told: Mapping[str, Verdict]) -> Iterator[Finding]:
+    if told.keys().isdisjoint(PATHOLOGIES) and _is_normal(told):
+        yield _finding(told[NO_FINDING], _words()["nothing abnormal"])
+    for region in _words()["regions"]:
+        own = [told[name] for name in region["observations"] if name in told]
+        abnormal = [one for status in _ASSERTED for one in own if one.status == status]
+        for one in abnormal:
+            yield _finding(one, _sentence(one))
+        yield from _absences(region, _with_status(own, "absent"), bool(abnormal))
 
 
-class _Verdict(NamedTuple):
-    status: Status
-    values: tuple[int, ...]
+def _absences(region: Mapping[str, Any], absent: Sequence[Verdict], beside: bool) -> Iterator[Finding]:
+    if len(absent) == len(region["observations"]):
+        yield from (_finding(one, region["all absent"]) for one in absent)
+        return
+    listed = [one for one in absent if "absent" not in _wording(one)]
+    shared = _capitalised(_words()["image"]["absent"].format(names=_names(listed, beside))) if listed else ""
+    for one in absent:
+        yield _finding(one, _wording(one).get("absent", shared))
 
 
-def _weighed(hits: Sequence[Hit]) -> list[_Vote]:
-    """Weigh hits by similarity, equally when none is similar; No Finding speaks for the pathologies."""
-    alike = any(hit.score > 0 for hit in hits)
-    return [_Vote(hit.study_id, max(hit.score, 0.0) if alike else 1.0, _implied(hit.labels)) for hit in hits]
+def _finding(one: Verdict, sentence: str) -> Finding:
+    side, severity = _stated(one)
+    evidence = (*one.cases[:MOST_CASES], *one.scores)
+    return Finding(one.observation, cast(Status, one.status), sentence, side, severity, evidence)
 
 
-def _share(part: Sequence[_Vote], whole: Sequence[_Vote]) -> float:
-    """Return the part's share of the weight, rounded so that equal votes meet a bound exactly."""
-    return round(sum(vote.weight for vote in part) / sum(vote.weight for vote in whole), 9)
+def _sentence(one: Verdict) -> str:
+    wording = _wording(one)
+    if one.status == "uncertain":
+        return f"Possible {_phrase(one)}."
+    if "present" in wording:
+        return str(wording["present"]).format(**_slots(one))
+    return f"There {'are' if _is_plural(one) else 'is'} {_article(one)}{_phrase(one)}."
 
 
-def _implied(labels: Mapping[str, int]) -> Mapping[str, int]:
-    if labels.get(NO_FINDING) == POSITIVE:
-        return dict.fromkeys(PATHOLOGIES, NEGATIVE) | dict(labels)
-    return labels
+def _impression(told: Mapping[str, Verdict], forms: Mapping[str, str]) -> Iterator[str]:
+    urgent = [told[name] for name in _words()["urgency"] if name in told and not _is_implied(told[name], told)]
+    abnormal = [one for status in _ASSERTED for one in _with_status(urgent, status)]
+    if abnormal:
+        yield from (_conclusion(one, forms) for one in abnormal)
+        return
+    devices = [told[SUPPORT_DEVICES]] if SUPPORT_DEVICES in told and told[SUPPORT_DEVICES].status != "absent" else []
+    normal = _is_normal(told)
+    if normal:
+        yield forms["normal"]
+    yield from (_conclusion(one, forms) for one in devices)
+    if not normal:
+        yield from _little(told, bool(devices), forms)
 
 
-def _impression(findings: Sequence[Finding], hits: Sequence[Hit], votes: Sequence[_Vote]) -> str:
-    words = _words()["impression"]
-    if not hits:
-        return str(words["none"])
-    named = {status: _names(findings, status) for status in ("present", "uncertain")}
-    told = [words[status].format(names=names) for status, names in named.items() if names]
-    if not any(f.observation in PATHOLOGIES and f.status != "absent" for f in findings):
-        told.append(words[_without_abnormality(findings, votes)].format(study=hits[0].study_id, text=hits[0].text))
-    return " ".join(told)
+def _little(told: Mapping[str, Verdict], devices: bool, forms: Mapping[str, str]) -> Iterator[str]:
+    """Tell the absences that are too few to call a chest normal, and that more cannot be said."""
+    order = [name for region in _words()["regions"] for name in region["observations"] if name in PATHOLOGIES]
+    absent = [told[name] for name in order if name in told]
+    if absent:
+        yield _capitalised(forms["absent"].format(names=_names(absent)))
+    yield _words()["nothing further" if absent or devices else "nothing known"]
 
 
-def _names(findings: Sequence[Finding], status: str) -> str:
-    words = _words()["observations"]
-    return ", ".join(words[f.observation]["name"] for f in findings if f.status == status)
+def _conclusion(one: Verdict, forms: Mapping[str, str]) -> str:
+    return _capitalised(forms[one.status].format(article=_article(one), phrase=_phrase(one)))
 
 
-def _without_abnormality(findings: Sequence[Finding], votes: Sequence[_Vote]) -> str:
-    """Choose the impression when no pathology is present or uncertain."""
-    if not any(finding.observation in PATHOLOGIES for finding in findings):
-        return "unlabelled"
-    balance = sum(vote.weight * (-1 if is_abnormal(vote.labels) else 1) for vote in votes if vote.labels)
-    return "normal" if balance > 0 else "divided"
+def _is_normal(told: Mapping[str, Verdict]) -> bool:
+    """Tell whether enough is known to be absent, given that nothing abnormal is told."""
+    if NO_FINDING in told:
+        return told[NO_FINDING].status == "present"
+    return 2 * sum(name in told for name in PATHOLOGIES) >= len(PATHOLOGIES)
+
+
+def _is_implied(one: Verdict, told: Mapping[str, Verdict]) -> bool:
+    """Tell whether something more exact is told as firmly and in the same place."""
+    exact = [told[name] for name in _wording(one).get("told by", ()) if name in told]
+    return any(other.status in ("present", one.status) and one.laterality in ("", other.laterality) for other in exact)
+
+
+def _names(absent: Sequence[Verdict], beside: bool = False) -> str:
+    """List what is denied; beside an abnormality of the same region "additional" where that is another thing."""
+    names = [_denied(_wording(one), beside) for one in absent]
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _denied(wording: Mapping[str, Any], beside: bool) -> str:
+    return str(wording.get("denied beside", wording["denied"]) if beside else wording["denied"])
+
+
+def _phrase(one: Verdict) -> str:
+    return str(_wording(one)["plural" if _is_plural(one) else "phrase"]).format(**_slots(one))
+
+
+def _article(one: Verdict) -> str:
+    return "" if _is_plural(one) else str(_wording(one).get("article", ""))
+
+
+def _is_plural(one: Verdict) -> bool:
+    return one.laterality == "bilateral" and "plural" in _wording(one)
+
+
+def _stated(one: Verdict) -> tuple[Side, Severity]:
+    """Return side and severity as far as the sentences about an observation say them."""
+    if one.status not in _ASSERTED or one.observation == NO_FINDING:
+        return "", ""
+    phrase = _wording(one)["phrase"]
+    sided, graded = (any(f"{{{slot}}}" in phrase for slot in _words()[group]) for group in ("sides", "severities"))
+    return one.laterality if sided else "", one.severity if graded else ""
+
+
+def _slots(one: Verdict) -> dict[str, str]:
+    sides = {slot: words.get(one.laterality, "") for slot, words in _words()["sides"].items()}
+    return sides | {slot: words.get(one.severity, "") for slot, words in _words()["severities"].items()}
+
+
+def _with_status(verdicts: Sequence[Verdict], status: Status) -> list[Verdict]:
+    return [one for one in verdicts if one.status == status]
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
+
+
+def _wording(one: Verdict) -> Mapping[str, Any]:
+    wording: Mapping[str, Any] = _words()["observations"][one.observation]
+    return wording
 
 
 @cache

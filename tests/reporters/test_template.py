@@ -1,129 +1,249 @@
-import itertools
+import random
+import re
+from itertools import groupby, product
 
 import pytest
 
-from medxpert.errors import ConfigError
-from medxpert.ontology import NO_FINDING, OBSERVATIONS, PATHOLOGIES
+from medxpert import icd10
+from medxpert.checker.draft import check
+from medxpert.labeler import label_report, mentions
+from medxpert.ontology import NO_FINDING, OBSERVATIONS, PATHOLOGIES, SUPPORT_DEVICES
 from medxpert.reporters.template import TemplateReporter
-from medxpert.words import Hit
+from medxpert.words import Case, Draft, Hit, Verdict
+
+NAMES = tuple(name for name in OBSERVATIONS if name != NO_FINDING)
+VALUES = {"present": 1, "uncertain": -1, "absent": 0}
+PROBABILITIES = {"present": 0.8, "uncertain": 0.35, "absent": 0.05, "": 0.15}
+SIDES = ("", "left", "right", "bilateral")
+SEVERITIES = ("", "mild", "moderate", "severe")
+SIDELESS = ("Cardiomegaly", "Enlarged Cardiomediastinum", SUPPORT_DEVICES)
+UNGRADED = ("Fracture", SUPPORT_DEVICES)
+HITS = [Hit(rank, 0.9, f"s{rank}", f"p{rank}", "Text.", {}, rank) for rank in range(1, 5)]
+FIRM = "The available evidence does not allow a firm conclusion."
+FURTHER = "The available evidence does not permit further conclusions."
 
 
-def hits(*labels, scores=None):
-    scores = scores or itertools.repeat(0.8)
-    return [
-        Hit(rank, score, f"s{rank}", f"p{rank}", f"Text {rank}.", own, rank)
-        for rank, (own, score) in enumerate(zip(labels, scores, strict=False), 1)
+def verdict(name, status, side="", severity=""):
+    p = PROBABILITIES[status]
+    cases = ("s3", "s1", "s2", "s4") if status else ()
+    return Verdict(name, status, p, side, severity, {"zero-shot": p, "cases": p, "probe": p}, cases)
+
+
+def case(*told, query="", rest=""):
+    """All 14 verdicts; those not told have the status `rest`, No Finding none."""
+    given = {one.observation: one for one in told}
+    others = {name: verdict(name, "" if name == NO_FINDING else rest) for name in OBSERVATIONS}
+    return Case(tuple((others | given)[name] for name in OBSERVATIONS), HITS, query=query)
+
+
+def draft(*told, **options):
+    return TemplateReporter()(case(*told, **options))
+
+
+def findings(*told, **options):
+    """The findings as a reader sees them: equal neighbours once."""
+    written = draft(*told, **options).findings
+    return [sentence for sentence, _ in groupby(one.sentence for one in written)]
+
+
+def impression(*told, **options):
+    return list(draft(*told, **options).impression)
+
+
+def read(sentence):
+    return [(one.observation, one.value, one.side, one.severity) for one in mentions(sentence)]
+
+
+EVERYTHING = list(product(NAMES, VALUES, SIDES, SEVERITIES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_finding_is_read_back_as_it_is_meant(name):
+    for _, status, side, severity in (one for one in EVERYTHING if one[0] == name):
+        (one,) = draft(verdict(name, status, side, severity)).findings
+        assert read(one.sentence) == [(name, VALUES[status], one.laterality, one.severity)], one.sentence
+        assert (one.observation, one.status) == (name, status)
+        assert one.laterality == (side if status != "absent" and name not in SIDELESS else "")
+        assert one.severity == (severity if status != "absent" and name not in UNGRADED else "")
+
+
+@pytest.mark.parametrize("query", ["", "edema"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_conclusion_is_read_back_as_it_is_meant(name, query):
+    for _, status, side, severity in (one for one in EVERYTHING if one[0] == name and one[1] != "absent"):
+        written = draft(verdict(name, status, side, severity), query=query)
+        (one,), concluded = written.findings, written.impression[0]
+        assert read(concluded) == [(name, VALUES[status], one.laterality, one.severity)], concluded
+        assert ("similar cases" in concluded) == bool(query)
+
+
+def test_shared_denials_are_read_back():
+    pairs = [pair for pair in product(NAMES, NAMES) if pair[0] < pair[1]]
+    for names in [NAMES, NAMES[::2], NAMES[1::2], *pairs]:
+        written = draft(*(verdict(name, "absent") for name in names)).findings
+        assert sorted(one.observation for one in written) == sorted(names)
+        said = [claim for sentence, _ in groupby(one.sentence for one in written) for claim in read(sentence)]
+        assert sorted(said) == [(name, 0, "", "") for name in sorted(names)]
+
+
+def random_case(draw, query=""):
+    told = [
+        verdict(name, draw.choice(("present", "uncertain", "absent", "")), draw.choice(SIDES), draw.choice(SEVERITIES))
+        for name in NAMES
     ]
+    return case(*told, query=query)
 
 
-def finding(report, name):
-    return next((f for f in report.findings if f.observation == name), None)
+@pytest.mark.parametrize("query", ["", "edema"])
+def test_the_checker_finds_nothing_wrong(query):
+    draw = random.Random(3)
+    for _ in range(60):
+        given = random_case(draw, query)
+        written = TemplateReporter()(given)
+        checked = check(written, given)
+        assert checked.problems == ()
+        assert checked.impression == written.impression
+        assert {one.support for one in checked.findings} <= {"supported"}
 
 
-def edema(*values, **options):
-    own = [{} if value is None else {"Edema": value} for value in values]
-    return finding(TemplateReporter()(hits(*own, **options)), "Edema")
+def test_the_whole_report_has_the_labels_of_the_verdicts():
+    draw = random.Random(4)
+    for _ in range(60):
+        given = random_case(draw)
+        written = TemplateReporter()(given)
+        labels = label_report(" ".join([*(one.sentence for one in written.findings), *written.impression]))
+        for one in given.verdicts:
+            if one.observation != NO_FINDING:
+                assert labels[one.observation] == VALUES.get(one.status), (one, written)
 
 
-@pytest.mark.parametrize(
-    ("values", "status", "support", "evidence"),
-    [
-        ([1, 0], "present", 0.5, ("s1",)),
-        ([1, 1, 0, 0], "present", 0.5, ("s1", "s2")),
-        ([1, 0, 0, None], "absent", 2 / 3, ("s2", "s3")),
-        ([1, 1, 0, 0, 0], "uncertain", 0.4, ("s1", "s2")),
-        ([-1, -1, 0], "uncertain", 2 / 3, ("s1", "s2")),
-        ([1, -1, 0, 0], "uncertain", 0.5, ("s1", "s2")),
-        ([0, 0], "absent", 1.0, ("s1", "s2")),
-        ([1, None, None], "present", 1.0, ("s1",)),
-    ],
-)
-def test_vote(values, status, support, evidence):
-    found = edema(*values)
-    assert (found.status, found.evidence) == (status, evidence)
-    assert found.support == pytest.approx(support)
+def test_a_normal_chest():
+    assert findings(verdict(NO_FINDING, "present"), rest="absent") == [
+        "The lungs are clear, without consolidation, pneumonia, pulmonary edema, atelectasis, nodule or other opacity.",
+        "No pneumothorax, pleural effusion or pleural thickening.",
+        "Heart size and mediastinal contours are normal.",
+        "No fracture is seen.",
+        "No support device is seen.",
+    ]
+    assert impression(verdict(NO_FINDING, "present"), rest="absent") == ["No acute cardiopulmonary abnormality."]
 
 
-def test_a_lone_mention_is_not_believed():
-    assert edema(1, None, None, None) is None
-    assert edema(*[1] * 3, *[None] * 7).status == "present"
-
-
-def test_similarity_weighs():
-    assert edema(1, 0, 0, scores=[0.9, 0.4, 0.4]).status == "present"
-    assert edema(0, 1, 1, scores=[0.9, 0.1, 0.1]).status == "absent"
-
-
-def test_dissimilar_hits_have_no_vote():
-    assert edema(1, 1, scores=[0.5, -0.5]).evidence == ("s1",)
-    assert edema(1, 0, scores=[-0.5, -0.5]).support == 0.5
-
-
-def test_no_finding_votes_against_pathologies():
-    report = TemplateReporter()(hits({NO_FINDING: 1}, {NO_FINDING: 1, "Support Devices": 1}, {"Edema": 1}))
-    assert finding(report, "Edema").status == "absent"
-    assert finding(report, "Edema").evidence == ("s1", "s2")
-    assert finding(report, NO_FINDING) is None
-    assert finding(report, "Support Devices").status == "present"
-    assert "No acute cardiopulmonary abnormality suggested by the similar cases." in report.impression
-
-
-def test_a_mention_counts_more_than_no_finding():
-    report = TemplateReporter()(hits({NO_FINDING: 1, "Pleural Other": 1}))
-    assert finding(report, "Pleural Other").status == "present"
-
-
-def test_impression_names_the_abnormal():
-    report = TemplateReporter()(hits({"Pleural Effusion": 1, "Cardiomegaly": 1, "Edema": -1, "Fracture": 0}))
-    assert report.impression == (
-        "Suggested by the similar cases: cardiomegaly, pleural effusion. Possible: pulmonary edema."
+def test_findings_go_down_the_body_and_conclusions_by_urgency():
+    told = (
+        verdict(SUPPORT_DEVICES, "present"),
+        verdict("Cardiomegaly", "present", severity="mild"),
+        verdict("Pleural Effusion", "present", "left", "moderate"),
+        verdict("Pneumothorax", "uncertain", "right", "mild"),
+        verdict("Edema", "present", "bilateral", "severe"),
+        verdict("Fracture", ""),
     )
-    assert report.notice == "Research use only, not for diagnosis."
-    assert report.reporter == "template"
-
-
-def test_abnormal_cases_that_disagree_are_not_called_normal():
-    own = [{name: 1, "Pneumothorax": 0} for name in ("Edema", "Fracture", "Pneumonia", "Atelectasis")]
-    report = TemplateReporter()(hits(*own))
-    assert [f.status for f in report.findings] == ["absent"]
-    assert "agree on no abnormality; nearest report, study s1: Text 1." in report.impression
-
-
-@pytest.mark.parametrize("own", [[{}, {}], [{"Edema": 1}, {}, {}, {}]])
-def test_too_few_labels(own):
-    report = TemplateReporter()(hits(*own))
-    assert report.findings == ()
-    assert "too few labels" in report.impression
-    assert report.impression.endswith("nearest report, study s1: Text 1.")
-
-
-def test_no_hits():
-    report = TemplateReporter()([])
-    assert report.findings == ()
-    assert report.impression == "No similar case was found, so nothing can be said."
-
-
-def test_braces_in_texts_are_text():
-    case = Hit(1, 0.5, "s1", "p1", "A {study} {0}.", {}, 0)
-    assert TemplateReporter()([case]).impression.endswith("A {study} {0}.")
-
-
-@pytest.mark.parametrize("value", [1, 0, -1])
-def test_every_observation_has_its_sentence(value):
-    report = TemplateReporter()(hits(dict.fromkeys(OBSERVATIONS, value)))
-    assert [f.observation for f in report.findings] == [name for name in OBSERVATIONS if name != NO_FINDING]
-    assert len({f.sentence for f in report.findings}) == len(PATHOLOGIES) + 1
+    assert findings(*told, rest="absent") == [
+        "There is severe bilateral pulmonary edema.",
+        "No consolidation, pneumonia, atelectasis, pulmonary nodule or additional lung opacity.",
+        "There is a moderate left pleural effusion.",
+        "Possible small right pneumothorax.",
+        "No pleural thickening.",
+        "The heart is mildly enlarged.",
+        "The mediastinal contours are normal.",
+        "A support device is in place.",
+    ]
+    assert impression(*told, rest="absent") == [
+        "Severe bilateral pulmonary edema.",
+        "Moderate left pleural effusion.",
+        "Mild cardiomegaly.",
+        "Possible small right pneumothorax.",
+    ]
+    assert impression(*(verdict(name, "present") for name in PATHOLOGIES))[0] == "Pneumothorax."
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("exact", "opacity", "concluded"),
     [
-        ({"present": 0.2}, "found uncertain=0.35 and present=0.2"),
-        ({"uncertain": 0.0}, "expected 0 < uncertain <= present <= 1"),
-        ({"present": 1.5}, "found uncertain=0.35 and present=1.5"),
-        ({"quorum": -0.1}, "reporter.quorum: expected 0 to 1, found -0.1"),
+        (("present", "right"), ("present", "right"), ["Consolidation in the right lung."]),
+        (("present", "right"), ("uncertain", ""), ["Consolidation in the right lung."]),
+        (
+            ("present", "left"),
+            ("present", "bilateral"),
+            ["Consolidation in the left lung.", "Bilateral lung opacities."],
+        ),
+        (("uncertain", ""), ("present", "right"), ["Right lung opacity.", "Possible consolidation."]),
+        (("absent", ""), ("present", ""), ["Lung opacity."]),
     ],
 )
-def test_bad_bounds(options, message):
-    with pytest.raises(ConfigError, match=message):
-        TemplateReporter(**options)
+def test_an_opacity_is_concluded_only_where_nothing_more_exact_is(exact, opacity, concluded):
+    told = [verdict("Consolidation", *exact), verdict("Lung Opacity", *opacity)]
+    assert impression(*told) == concluded
+    assert "Lung Opacity" in [one.observation for one in draft(*told).findings]
+
+
+def test_nothing_known():
+    assert draft() == Draft((), (FIRM,), ())
+    assert TemplateReporter()(Case((), ())).impression == (FIRM,)
+    assert set(label_report(FIRM).values()) == {None}
+
+
+@pytest.mark.parametrize("count", range(len(PATHOLOGIES) + 1))
+@pytest.mark.parametrize("status", ["", "present", "uncertain", "absent"])
+def test_normal_needs_no_finding_or_half_of_the_pathologies(count, status):
+    told = [verdict(NO_FINDING, status), *(verdict(name, "absent") for name in PATHOLOGIES[:count])]
+    normal = impression(*told) == ["No acute cardiopulmonary abnormality."]
+    assert normal == (status == "present" or (not status and 2 * count >= len(PATHOLOGIES)))
+    assert len(draft(*told).findings) == max(count, status == "present")
+
+
+def test_the_little_that_is_known_is_told():
+    told = [verdict(name, "absent") for name in ("Pneumothorax", "Cardiomegaly", "Lung Lesion", SUPPORT_DEVICES)]
+    assert impression(*told) == ["No pulmonary nodule, pneumothorax or cardiomegaly.", FURTHER]
+
+
+def test_no_finding_alone():
+    (one,) = draft(verdict(NO_FINDING, "present", "left", "mild")).findings
+    assert (one.observation, one.status, one.sentence) == (NO_FINDING, "present", "No abnormality is seen.")
+    assert (one.laterality, one.severity) == ("", "")
+    assert impression(verdict(NO_FINDING, "present")) == ["No acute cardiopulmonary abnormality."]
+    assert label_report(one.sentence)[NO_FINDING] == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "rest", "concluded"),
+    [
+        ("present", "", ["Support device in place.", FURTHER]),
+        ("present", "absent", ["No acute cardiopulmonary abnormality.", "Support device in place."]),
+        ("uncertain", "", ["Possible support device in place.", FURTHER]),
+        ("absent", "", [FIRM]),
+    ],
+)
+def test_devices_only(status, rest, concluded):
+    assert impression(verdict(SUPPORT_DEVICES, status), rest=rest) == concluded
+
+
+def test_a_text_query_speaks_of_the_cases():
+    told = [verdict("Pleural Effusion", "present", "bilateral"), verdict("Cardiomegaly", "uncertain")]
+    assert impression(*told, query="effusion") == [
+        "The similar cases show bilateral pleural effusions.",
+        "The similar cases may show cardiomegaly.",
+    ]
+    assert impression(rest="absent", query="x") == ["The similar cases show no acute cardiopulmonary abnormality."]
+    few = map(verdict, ("Edema", "Fracture"), ("absent", "absent"))
+    assert impression(*few, query="x") == ["The similar cases show no pulmonary edema or fracture.", FURTHER]
+
+
+def test_evidence_is_the_nearest_cases_and_the_scores():
+    first, second = draft(verdict("Edema", "present"), verdict("Fracture", "absent")).findings
+    assert first.evidence == second.evidence == ("s3", "s1", "s2", "zero-shot", "cases", "probe")
+    assert first.support is None
+
+
+def test_diagnoses_are_those_of_the_verdicts():
+    given = case(verdict("Edema", "present"), verdict("Pneumonia", "uncertain"), rest="absent")
+    written = TemplateReporter()(given).diagnoses
+    assert len(written) == 2
+    assert written == icd10.diagnoses(given.verdicts)
+
+
+def test_sentences_are_sentences():
+    draw = random.Random(6)
+    for query in ["", "x"] * 60:
+        written = TemplateReporter()(random_case(draw, query))
+        for sentence in [*(one.sentence for one in written.findings), *written.impression]:
+            assert re.fullmatch(r"[A-Z][a-z-]*(,? [a-z-]+)*\.", sentence), sentence

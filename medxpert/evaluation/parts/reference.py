@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.cases import Cases
-from medxpert.ontology import MISSING, NEGATIVE, NO_FINDING, OBSERVATIONS, PATHOLOGIES, POSITIVE, UNCERTAIN
+from medxpert.evidence.votes import explicit
+from medxpert.ontology import NEGATIVE, NO_FINDING, OBSERVATIONS, PATHOLOGIES, POSITIVE
 
 
 def reference_labels(cases: Cases) -> NDArray[np.int8]:
@@ -23,13 +24,6 @@ def reference_labels(cases: Cases) -> NDArray[np.int8]:
         if truth:
             labels[row] = _shown([finding["observation"] for finding in json.loads(truth)["image"]["findings"]])
     return labels
-
-
-def explicit(labels: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Read labels [N, 14] as 1 or 0: not mentioned is 0 where a study has any label, uncertain is MISSING."""
-    labelled = (labels != MISSING).any(axis=1, keepdims=True)
-    known = np.where((labels == MISSING) & labelled, NEGATIVE, labels)
-    return np.where(known == UNCERTAIN, MISSING, known).astype(np.int8)
 
 
 def _shown(observations: Sequence[str]) -> list[int]:

@@ -1,0 +1,85 @@
+"""What there is to measure: the reports of every contender on the same studies, and how sure the assistant was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medxpert.checker.draft import check
+from medxpert.drafting import Circumstances, Drafting
+from medxpert.gathering import Evidence
+from medxpert.indexes.own import Traces
+from medxpert.ontology import OBSERVATIONS
+from medxpert.words import Case, Draft, Finding
+
+OURS, UNCHECKED = "ours", "unchecked"
+TECHNIQUE = "One radiograph."
+
+Floats = NDArray[np.float64]
+
+
+class Drafts(NamedTuple):
+    """The assistant's reports on N studies."""
+
+    checked: list[str]
+    """Texts after the checker left out what the evidence does not support."""
+    unchecked: list[str]
+    """The same before."""
+    probabilities: Floats
+    """[N, 14] of the evidence; NaN where nothing speaks of an observation."""
+    fallbacks: int
+    """Reports that the template had to write."""
+
+
+@dataclass(frozen=True)
+class Outsiders:
+    """How the assistant judges pictures that it should refuse, and those that it should not.
+
+    Attributes:
+        scores: family -> [M] scores, higher is stranger.
+        fitted: the families that the threshold was fitted with.
+        inside: [N] scores of the studies of the split.
+        threshold: from which a picture is refused.
+    """
+
+    scores: Mapping[str, NDArray[np.floating]]
+    fitted: frozenset[str]
+    inside: NDArray[np.floating]
+    threshold: float
+
+
+def draft_all(
+    vectors: NDArray[np.floating], traces: Sequence[Traces], evidence: Evidence, drafting: Drafting, at: Circumstances
+) -> Drafts:
+    """Have a report written on N images at unit rows [N, D], checked and as the reporter wrote it.
+
+    The reporter gets no pixels: a run keeps none of its test studies.
+    """
+    checked, unchecked, probabilities, fallbacks = [], [], [], 0
+    for found in evidence.of_images(vectors, traces):
+        case = Case(found.verdicts, found.hits, TECHNIQUE)
+        written = drafting.draft(case, at)
+        fallbacks += bool(written.fallback_reason)
+        kept = check(written.draft, case, "drop")
+        checked.append(text_of(Draft(kept.findings, kept.impression)))
+        unchecked.append(text_of(written.draft))
+        probabilities.append([np.nan if one.probability is None else one.probability for one in found.verdicts])
+    table = np.array(probabilities, np.float64).reshape(-1, len(OBSERVATIONS))
+    return Drafts(checked, unchecked, table, fallbacks)
+
+
+def text_of(draft: Draft) -> str:
+    """Return findings and impression as a report prints them, equal neighbours once."""
+    return " ".join([*_once(draft.findings), *draft.impression])
+
+
+def _once(findings: Sequence[Finding]) -> Iterator[str]:
+    before = ""
+    for finding in findings:
+        if finding.sentence != before:
+            yield finding.sentence
+        before = finding.sentence

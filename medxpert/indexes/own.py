@@ -1,0 +1,53 @@
+"""Which indexed cases are the query's own: same file, same pixels, same patient."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medxpert.cases import Cases
+
+
+class Traces(NamedTuple):
+    """What tells whose an image is; empty where nobody knows."""
+
+    path: str = ""
+    """Absolute."""
+    image_hash: str = ""
+    """sha256 of the decoded pixels at the model's size."""
+    patient_ids: tuple[str, ...] = ()
+
+
+NOBODY = Traces()
+
+
+class Owners:
+    """Whose the N indexed cases are."""
+
+    def __init__(self, cases: Cases) -> None:
+        self._cases = cases
+
+    def own(self, traces: Traces) -> NDArray[np.bool_]:
+        """Mark every case [N] of a patient to whom one of the traces leads."""
+        told = np.zeros(len(self._cases), bool)
+        if traces.path:
+            told |= self._paths == traces.path
+        if traces.image_hash:
+            told |= self._hashes == traces.image_hash
+        known = {*traces.patient_ids, *self._patients[told]} - {""}
+        return told | np.isin(self._patients, sorted(known))
+
+    @cached_property
+    def _paths(self) -> NDArray[np.object_]:
+        return np.array(self._cases.column("path"), object)
+
+    @cached_property
+    def _hashes(self) -> NDArray[np.object_]:
+        return np.array(self._cases.column("image_hash"), object)
+
+    @cached_property
+    def _patients(self) -> NDArray[np.str_]:
+        return np.array(self._cases.patient_ids, str)

@@ -1,0 +1,82 @@
+"""What is asked about: an image or a text, as the model sees it, with what tells whose it is and where it may go."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medxpert.errors import ConfigError
+from medxpert.images.dataset import SUFFIXES, is_dicom
+from medxpert.images.files import ImageFile, load
+from medxpert.images.header import DicomHeader, read_header
+from medxpert.images.source import head
+from medxpert.indexes.own import Traces
+
+TEXT_TECHNIQUE = "No image was looked at: the query is a text, and what follows describes the similar cases."
+_PROJECTIONS = {"PA": "Frontal (PA)", "AP": "Frontal (AP)", "LATERAL": "Lateral"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query.
+
+    Attributes:
+        name: the text, or the image's path as given.
+        technique: one sentence that says what was looked at.
+        traces: whose it is.
+        content: what identifies it: the pixels' bytes, or the text's.
+        burned_in: BurnedInAnnotation, "YES", "NO" or "".
+        pixels: uint8 [S, S]; None for a text.
+    """
+
+    name: str
+    technique: str
+    traces: Traces
+    content: bytes
+    burned_in: str = ""
+    pixels: NDArray[np.uint8] | None = None
+
+    def of_patient(self, patient_id: str) -> Query:
+        """Return the query as that of a patient whom the user names, beside those whom the image names."""
+        return replace(self, traces=self.traces._replace(patient_ids=(*self.traces.patient_ids, patient_id)))
+
+    @property
+    def text(self) -> str:
+        """The text that was asked for; "" for an image."""
+        return self.name if self.pixels is None else ""
+
+
+def image_query(path: Path, side: int) -> Query:
+    """Read an image at `side` pixels per side, and its header where it is a DICOM.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    pixels = load(ImageFile(path), side)
+    header = read_header(path) if path.suffix.lower() in SUFFIXES or is_dicom(head(path)) else DicomHeader()
+    content = pixels.tobytes()
+    traces = Traces(os.path.realpath(path), hashlib.sha256(content).hexdigest(), (header.patient_id,))
+    return Query(str(path), _technique(header), traces, content, header.burned_in, pixels)
+
+
+def text_query(text: str) -> Query:
+    """Take a text as it is.
+
+    Raises:
+        ConfigError: it is empty.
+    """
+    if not text.strip():
+        raise ConfigError("query= is empty; say what to look for, such as query='left pleural effusion'")
+    return Query(text, TEXT_TECHNIQUE, Traces(), text.encode())
+
+
+def _technique(header: DicomHeader) -> str:
+    projection = _PROJECTIONS.get(header.view)
+    if projection is None:
+        return "One radiograph, projection not stated."
+    return f"{projection} radiograph, as its DICOM header says."
