@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from medxpert.abstention.abstainer import Judgement
 from medxpert.documents.document import as_json
 from medxpert.documents.files import write
 from medxpert.drafting import Circumstances, Drafting
@@ -28,8 +29,9 @@ from medxpert.privacy import checked, strictest
 from medxpert.provenance import code
 from medxpert.querying import Query, image_query, text_query
 from medxpert.report import NOTICE
+from medxpert.reporting import Case, Report
 from medxpert.run import Run
-from medxpert.words import Case, Hit, Policy, Report
+from medxpert.words import Hit, Policy
 
 _COLUMNS = 3
 _TILE_PX = 240
@@ -121,7 +123,7 @@ class Assistant:
             report = self._drafting.abstained(judged.reason, query.technique, provenance)
             return Answer(query, match, (), report, (), self.policy)
         found = self.evidence.of_image(vector, query.traces)
-        return self._answer(query, vector, found, _Shown(top_k, match, where), judged.reason)
+        return self._answer(query, vector, found, _Shown(top_k, match, where), judged)
 
     def tokens(self, paths: Sequence[Path]) -> int:
         """Estimate the tokens that one report takes, by the first image that can be read; 0 where nothing is sent."""
@@ -157,13 +159,14 @@ class Assistant:
         return self._answer(query, vector, self.evidence.of_text(vector, query.traces), _Shown(top_k, match, where))
 
     def _answer(
-        self, query: Query, vector: NDArray[np.float32], found: Found, shown: _Shown, doubt: str = ""
+        self, query: Query, vector: NDArray[np.float32], found: Found, shown: _Shown, judged: Judgement | None = None
     ) -> Answer:
         hits = self.gallery.search(vector, *shown, query.traces)
-        limitations = [*self._limitations(query), *([doubt] if doubt else [])]
-        report = self._drafting.report(
-            self._case(query, found), self._circumstances(query), limitations, self._provenance()
-        )
+        case, limitations = self._case(query, found), self._limitations(query)
+        if judged is not None and judged.reason:
+            limitations.append(judged.reason)
+            case = replace(case, doubt=judged.reason if judged.doubtful else "")
+        report = self._drafting.report(case, self._circumstances(query), limitations, self._provenance())
         return Answer(query, shown.match, hits, report, found.hits, self.policy)
 
     def _case(self, query: Query, found: Found) -> Case:

@@ -21,7 +21,7 @@ from typing import Literal
 
 from medxpert.errors import ConfigError
 from medxpert.privacy import Decision
-from medxpert.words import Reporter
+from medxpert.reporting import Reporter
 
 FOLDER = "MEDXPERT_AUDIT"
 """Environment variable that names the folder of the log."""

@@ -13,8 +13,9 @@ from medxpert.errors import ConfigError, RemoteError
 from medxpert.privacy import Decision, decide
 from medxpert.report import SCORES
 from medxpert.reporters.template import TemplateReporter
+from medxpert.reporting import Case, Draft, RemoteReporter, Report, Reporter
 from medxpert.scrubbing import Scrubbed, restored, scrubbed
-from medxpert.words import Case, Draft, Policy, RemoteReporter, Report, Reporter
+from medxpert.words import Policy
 
 DRY_RUN = "dry run: nothing was sent"
 COMPARISON = "None."

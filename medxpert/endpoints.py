@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from medxpert.errors import ConfigError
-from medxpert.words import Endpoint
+from medxpert.reporting import Endpoint
 
 MOST_DAYS = 365
 """How long a statement about a service holds."""

@@ -19,8 +19,9 @@ from medxpert.evidence.votes import NEIGHBOURS, caption_odds, vote_of
 from medxpert.folders import verified
 from medxpert.indexes.gallery import Gallery
 from medxpert.indexes.own import Traces
+from medxpert.reporting import Verdict
 from medxpert.run import Run
-from medxpert.words import Hit, Verdict
+from medxpert.words import Hit
 
 
 class Found(NamedTuple):

@@ -19,7 +19,7 @@ from importlib.resources import files
 from typing import Any
 
 from medxpert.ontology import OBSERVATIONS
-from medxpert.words import Code, Diagnosis, Status, Verdict
+from medxpert.reporting import Code, Diagnosis, Status, Verdict
 
 _SHORT = {"nec": "not elsewhere classified", "nos": "unspecified"}
 _WORD = re.compile(r"\w+")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from medxpert.errors import ConfigError
+from medxpert.reporting import Endpoint
 from medxpert.run import OUTPUTS
-from medxpert.words import POLICIES, Endpoint, Policy
+from medxpert.words import POLICIES, Policy
 
 Destination = Literal["machine", "logger", "service"]
 """This machine (files, local models), an experiment logger that uploads, a remote reporter or recogniser."""

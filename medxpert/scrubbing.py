@@ -15,7 +15,8 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from medxpert.words import Case, Draft, Finding, Hit, Verdict
+from medxpert.reporting import Case, Draft, Finding, Verdict
+from medxpert.words import Hit
 
 LEAST_DIGITS = 4
 """An id of fewer digits and nothing else stays in texts: it names nobody there, and sizes look the same."""

@@ -13,7 +13,7 @@ import pytest
 from medxpert.audit import FOLDER, KEY, LOG, Audit, Sending
 from medxpert.errors import ConfigError
 from medxpert.privacy import Decision
-from medxpert.words import Endpoint
+from medxpert.reporting import Endpoint
 
 CONTENT = b"chest of Jane Doe"
 SENDING = Sending("gemini", "some-model", "public", "Gemini API", "open", "send_scrubbed", True, CONTENT)

@@ -11,7 +11,8 @@ from medxpert.drafting import DRY_RUN, Circumstances, Drafting
 from medxpert.errors import ConfigError, RemoteError
 from medxpert.ontology import OBSERVATIONS
 from medxpert.reporters.template import TemplateReporter
-from medxpert.words import Case, Draft, Endpoint, Finding, Hit, Verdict
+from medxpert.reporting import Case, Draft, Endpoint, Finding, Verdict
+from medxpert.words import Hit
 
 OPEN = Circumstances("open", "open", "open", b"pixels")
 PUBLIC, ATTESTED, LOCAL = (Endpoint(kind, kind) for kind in ("public", "attested", "local"))

@@ -4,7 +4,7 @@ import pytest
 
 from medxpert.endpoints import Attestation, endpoint_of, is_loopback
 from medxpert.errors import ConfigError
-from medxpert.words import Endpoint
+from medxpert.reporting import Endpoint
 
 TODAY = date(2026, 11, 26)
 NAME = "Vertex project p in europe-west4"

@@ -9,7 +9,7 @@ import simple_icd_10_cm
 from medxpert.icd10 import codes, diagnoses, observations, verify
 from medxpert.labeler import mentions
 from medxpert.ontology import NO_FINDING, OBSERVATIONS, PATHOLOGIES, SUPPORT_DEVICES
-from medxpert.words import Code, Verdict
+from medxpert.reporting import Code, Verdict
 
 TABLE = json.loads(files("medxpert").joinpath("icd10.json").read_text("utf-8"))
 OVERREACH = ("acute", "chronic", "encounter", "solitary", "without", "due to", "traumatic")
@@ -122,7 +122,7 @@ def test_the_classification_is_loaded_only_for_codes_outside_the_table():
     script = """
 import sys
 from medxpert.icd10 import codes, diagnoses, verify
-from medxpert.words import Verdict
+from medxpert.reporting import Verdict
 (code,) = diagnoses([Verdict("Edema", "present")])[0].icd10
 assert verify(code.code, code.description) == code
 print("simple_icd_10_cm" in sys.modules)

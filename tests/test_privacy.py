@@ -5,7 +5,8 @@ import pytest
 
 from medxpert.errors import ConfigError
 from medxpert.privacy import Decision, decide, loggable, may_leave, strictest, without_credentials
-from medxpert.words import POLICIES, Endpoint
+from medxpert.reporting import Endpoint
+from medxpert.words import POLICIES
 
 README = Path(__file__).parents[1] / "experiments" / "privacy" / "README.md"
 KINDS = ("local", "attested", "public")

@@ -13,8 +13,9 @@ from medxpert.privacy import decide
 from medxpert.reporters.gemini import GeminiReporter
 from medxpert.reporters.openai_compatible import OpenAIReporter
 from medxpert.reporters.prompt import prompt_of
+from medxpert.reporting import Case, Verdict
 from medxpert.scrubbing import scrubbed
-from medxpert.words import Case, Hit, Verdict
+from medxpert.words import Hit
 
 SECRET = "AIza-canary-key-0123456789"
 CANARIES = {

@@ -1,7 +1,7 @@
 from medxpert.documents.document import as_json
 from medxpert.documents.markdown import render
 from medxpert.report import NOTICE
-from medxpert.words import Report
+from medxpert.reporting import Report
 
 
 def test_the_notice_says_what_it_is_for():

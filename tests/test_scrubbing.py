@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from medxpert.phantom.patients import draw_patient
+from medxpert.reporting import Case, Draft, Finding, Verdict
 from medxpert.scrubbing import restored, scrub, scrubbed
-from medxpert.words import Case, Draft, Finding, Hit, Verdict
+from medxpert.words import Hit
 
 REPORTS = Path(__file__).parents[1].parent / "shared" / "cxr" / "NLMCXR_reports.tgz"
 

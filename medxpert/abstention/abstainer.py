@@ -39,6 +39,8 @@ class Judgement(NamedTuple):
     """How far from the validation studies; theirs are about 1."""
     threshold: float | None
     """The score above which pictures are refused."""
+    doubtful: bool = False
+    """Whether the picture is not refused, but further away than 98 % of the validation studies."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,14 @@ class Bounds:
         foreign: score from which outsiders of known kinds begin; never below `refused`.
         film: distance of a thumbnail up to which the film lies and looks as it should.
         contrast: deviation of grey levels below which a picture is blank.
+        usual: score that 98 % of the validation studies do not exceed; at most `refused`.
     """
 
     refused: float
     foreign: float
     film: float
     contrast: float
+    usual: float
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,9 @@ class Abstainer:
             return Judgement(False, unfitted, None, None)
         score = float(self.scores(pixels[None], vector[None])[0])
         refused = bool(self.refuses(pixels[None], vector[None])[0])
-        return Judgement(refused, self._reason(pixels, score) if refused else "", score, self.bounds.refused)
+        doubtful = not refused and score > self.bounds.usual
+        reason = self._reason(pixels, score) if refused else _REASONS["edge"] if doubtful else ""
+        return Judgement(refused, reason, score, self.bounds.refused, doubtful)
 
     def _reason(self, pixels: NDArray[np.uint8], score: float) -> str:
         _, film, bounds = self._parts()

@@ -87,6 +87,7 @@ def fit(vectors: Floats, pixels: NDArray[np.uint8], outsiders: Mapping[str, Pict
         foreign=bound,
         film=float(np.quantile(by_film, 1 - _REFUSED)),
         contrast=max(_FAINTEST * float(np.quantile(contrasts(pixels), _REFUSED)), _BLANK),
+        usual=bound,
     )
     abstainer = Abstainer(len(vectors), embedding, film, bounds)
     begins = [

@@ -11,7 +11,7 @@ from medxpert.checker.reading import Claim, read
 from medxpert.checker.statements import Statement, faults_of
 from medxpert.checker.weighing import Fault, weigh
 from medxpert.ontology import observation
-from medxpert.words import Code, Diagnosis, Problem, Status, Verdict
+from medxpert.reporting import Code, Diagnosis, Problem, Status, Verdict
 
 WHERE = "diagnoses"
 

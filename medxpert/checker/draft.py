@@ -23,7 +23,7 @@ from medxpert.checker.lexicon import book
 from medxpert.checker.statements import Statement, asserted, contradict, corrected, faults_of, statement
 from medxpert.checker.weighing import Fault
 from medxpert.ontology import NO_FINDING
-from medxpert.words import Case, Diagnosis, Draft, Finding, Problem, Verdict
+from medxpert.reporting import Case, Diagnosis, Draft, Finding, Problem, Verdict
 
 UNSUPPORTED, UNREAD, WEAK = " [unsupported]", " [unchecked]", " [weak support]"
 """What is put behind a sentence of the impression and the name of a diagnosis; findings have their `support`."""
@@ -52,9 +52,11 @@ def check(draft: Draft, case: Case, unsupported: Mode = "mark") -> Checked:
     verdicts = {one.observation: one for one in case.verdicts}
     findings, statements, problems = _read(draft, case, verdicts)
     contradict(statements)
+    for one in statements:
+        one.doubted = bool(case.doubt)
     kept = [one for one in statements if not _is_dropped(one, unsupported)]
     kept_ids = {id(one) for one in kept}
-    diagnoses, of_diagnoses = _diagnoses(draft, verdicts, unsupported)
+    diagnoses, of_diagnoses = _diagnoses(draft, verdicts, unsupported, bool(case.doubt))
     for one in statements:
         problems += one.problems(dropped=id(one) not in kept_ids)
     return Checked(
@@ -65,8 +67,12 @@ def check(draft: Draft, case: Case, unsupported: Mode = "mark") -> Checked:
         ),
         impression=tuple(_marked(one) for one in kept if one.where == "impression"),
         diagnoses=diagnoses,
-        problems=tuple(dict.fromkeys([*problems, *of_diagnoses, *_left_out(kept, case.verdicts)])),
+        problems=tuple(dict.fromkeys([*_far(case), *problems, *of_diagnoses, *_left_out(kept, case.verdicts)])),
     )
+
+
+def _far(case: Case) -> list[Problem]:
+    return [Problem("far", "findings", "", case.doubt, "marked")] if case.doubt else []
 
 
 def _read(
@@ -105,11 +111,12 @@ def _citations(finding: Finding, case: Case, verdicts: Mapping[str, Verdict]) ->
 
 
 def _diagnoses(
-    draft: Draft, verdicts: Mapping[str, Verdict], unsupported: Mode
+    draft: Draft, verdicts: Mapping[str, Verdict], unsupported: Mode, doubted: bool
 ) -> tuple[tuple[Diagnosis, ...], list[Problem]]:
     kept, problems = [], []
     for diagnosis in draft.diagnoses:
         examined = examine(diagnosis, verdicts)
+        examined.statement.doubted = doubted
         dropped = _is_dropped(examined.statement, unsupported)
         problems += [*examined.problems, *examined.statement.problems(dropped)]
         if not dropped:

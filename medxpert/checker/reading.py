@@ -11,7 +11,7 @@ from medxpert.checker.lexicon import filling, generals, listed, neutral, words_o
 from medxpert.checker.places import settled
 from medxpert.labeler import Mention, mentions
 from medxpert.ontology import NEGATIVE, POSITIVE, UNCERTAIN
-from medxpert.words import Severity, Side, Status
+from medxpert.reporting import Severity, Side, Status
 
 _STATUS: dict[int, Status] = {POSITIVE: "present", UNCERTAIN: "uncertain", NEGATIVE: "absent"}
 _PIECE = re.compile(r"[^\n]+?(?:[.!?;]+(?=\s|$)|$)", re.MULTILINE)

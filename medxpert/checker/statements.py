@@ -9,7 +9,7 @@ from typing import Literal
 from medxpert.checker.reading import Claim, Reading, read
 from medxpert.checker.weighing import LEVELS, Fault, weigh, weigh_denial, worst
 from medxpert.ontology import NO_FINDING, PATHOLOGIES
-from medxpert.words import Finding, Problem, Severity, Side, Support, Verdict
+from medxpert.reporting import Finding, Problem, Severity, Side, Support, Verdict
 
 Action = Literal["marked", "dropped", "noted"]
 _FIRMNESS = ("absent", "uncertain", "present")
@@ -25,17 +25,20 @@ class Statement:
         text: as the draft has it.
         reading: what it asserts.
         faults: what is wrong with it, as far as was looked.
+        doubted: whether nothing that is said of this picture can be more than weak.
     """
 
     where: str
     text: str
     reading: Reading
     faults: list[Fault] = field(default_factory=list)
+    doubted: bool = False
 
     @property
     def support(self) -> Support:
         """What its worst fault leaves."""
-        return worst(fault.level for fault in self.faults)
+        levels: list[Support] = [fault.level for fault in self.faults]
+        return worst([*levels, "weak"] if self.doubted else levels)
 
     def problems(self, dropped: bool) -> Iterator[Problem]:
         """Report the faults, given whether the statement is left out."""

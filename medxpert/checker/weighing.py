@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from medxpert.checker.reading import Claim
 from medxpert.ontology import NO_FINDING, PATHOLOGIES
-from medxpert.words import Status, Support, Verdict
+from medxpert.reporting import Status, Support, Verdict
 
 LEVELS: tuple[Support, ...] = ("supported", "weak", "unsupported")
 """From the best to the worst."""

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Literal, get_args
 
 from medxpert.errors import DataError
-from medxpert.words import Code, Diagnosis, Finding, Problem, Report, Severity, Side, Status, Support
+from medxpert.reporting import Code, Diagnosis, Finding, Problem, Report, Severity, Side, Status, Support
 
 SCHEMA_VERSION = "1.0"
 _Action = Literal["marked", "dropped", "noted"]

@@ -8,7 +8,7 @@ from html import escape
 from typing import NamedTuple, get_args
 
 from medxpert.documents import wording
-from medxpert.words import Finding, Report, Status
+from medxpert.reporting import Finding, Report, Status
 
 Thumbnail = tuple[bytes, str, float]
 """JPEG bytes (none where there is no picture), text, and similarity to the query."""

@@ -12,7 +12,7 @@ from medxpert.documents.document import as_json
 from medxpert.documents.markdown import render
 from medxpert.documents.page import Thumbnail, write_page
 from medxpert.folders import atomic_file, explained, write_json
-from medxpert.words import Report
+from medxpert.reporting import Report
 
 
 def write(

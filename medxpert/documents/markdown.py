@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from medxpert.documents import wording
 from medxpert.documents.wording import line
 from medxpert.report import NOTICE
-from medxpert.words import Diagnosis, Finding, Problem, Report
+from medxpert.reporting import Diagnosis, Finding, Problem, Report
 
 _ANYWHERE = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)|&(?=[#\w])|:(?=//)|(?<=www)\.", re.ASCII | re.IGNORECASE)
 """What may begin markup inside a line; an underscore inside a word may not."""

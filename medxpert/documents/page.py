@@ -20,7 +20,8 @@ from medxpert.documents.evidence import Evidence, Thumbnail, cards
 from medxpert.documents.rows import badge, finding_table, problem_table, text
 from medxpert.folders import atomic_file
 from medxpert.report import NOTICE
-from medxpert.words import POLICIES, Diagnosis, Report
+from medxpert.reporting import Diagnosis, Report
+from medxpert.words import POLICIES
 
 _COUNTED = ("present", "uncertain", "absent")
 _DOUBTFUL = ("weak", "unsupported")

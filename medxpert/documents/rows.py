@@ -7,8 +7,8 @@ from html import escape
 
 from medxpert.documents import wording
 from medxpert.documents.evidence import Evidence
+from medxpert.reporting import Finding, Problem, Report
 from medxpert.tables.blocks import DASH
-from medxpert.words import Finding, Problem, Report
 
 _HEADERS = ("Finding", "Status", "Side", "Severity", "Support", "Evidence")
 _CHECKED = ("Statement", "Problem", "Detail", "Where", "What was done")

@@ -13,7 +13,7 @@ from rich.text import Text
 from medxpert.documents import wording
 from medxpert.documents.wording import line
 from medxpert.report import NOTICE
-from medxpert.words import Finding, Report
+from medxpert.reporting import Finding, Report
 
 _STYLES = {"supported": "green", "weak": "yellow", "unsupported": "bold red", None: "yellow"}
 _SIGNS = {"supported": "+", "weak": "~", "unsupported": "!", None: "?"}

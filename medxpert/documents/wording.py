@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from medxpert.report import POLICY, SCORES
-from medxpert.words import Finding, Problem, Report
+from medxpert.reporting import Finding, Problem, Report
 
 SUPPORT: Mapping[str | None, str] = {
     "supported": "supported",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from medxpert.words import Severity, Side
+from medxpert.reporting import Severity, Side
 
 ZERO_SHOT, CASES, PROBE, CAPTION = "zero-shot", "cases", "probe", "caption"
 SIDES: tuple[Side, ...] = ("left", "right", "bilateral")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from medxpert.errors import ConfigError
 from medxpert.evidence.calibrated import SEVERITIES, SIDES, Calibration, Floats, chosen, sigmoid
 from medxpert.ontology import NEGATIVE, NO_FINDING, OBSERVATIONS, PATHOLOGIES, POSITIVE, UNCERTAIN
-from medxpert.words import Hit, Status, Verdict
+from medxpert.reporting import Status, Verdict
+from medxpert.words import Hit
 
 _SURE, _SURE_NOT = 0.6, 0.1
 """Two sources contradict each other where one says at least this and the other at most that."""

@@ -19,7 +19,7 @@ from medxpert.reporters.prompt import Prompt
 from medxpert.reporters.remote import Held, Holding, LanguageModelReporter, cause_of
 from medxpert.reporters.retries import Failed, Unreadable, told
 from medxpert.reporters.schema import answer_schema
-from medxpert.words import Endpoint
+from medxpert.reporting import Endpoint
 
 if TYPE_CHECKING:
     from google.genai import Client

@@ -16,7 +16,8 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from medxpert.words import Case, Hit, Verdict
+from medxpert.reporting import Case, Verdict
+from medxpert.words import Hit
 
 MOST_CHARACTERS = 4_000
 """Of one text; longer ones are cut and say so."""

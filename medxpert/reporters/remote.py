@@ -14,7 +14,7 @@ from medxpert.reporters.limits import checked_model, checked_url, within
 from medxpert.reporters.prompt import Prompt, prompt_of
 from medxpert.reporters.retries import persist
 from medxpert.reporters.schema import parse
-from medxpert.words import Case, Draft, Endpoint
+from medxpert.reporting import Case, Draft, Endpoint
 
 PICTURE_KEYS = ("data", "url")
 """Where services' requests hold base64."""

@@ -19,7 +19,7 @@ from pydantic import (
 
 from medxpert.ontology import OBSERVATIONS
 from medxpert.reporters.retries import Unreadable, told
-from medxpert.words import Code, Diagnosis, Draft, Finding
+from medxpert.reporting import Code, Diagnosis, Draft, Finding
 
 _FENCED = re.compile(r"```\w*\s*\n(.*?)\n?\s*```", re.DOTALL)
 _THOUGHT = "</think>"

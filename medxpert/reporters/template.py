@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from medxpert.icd10 import diagnoses
 from medxpert.ontology import NO_FINDING, PATHOLOGIES, SUPPORT_DEVICES
-from medxpert.words import Case, Draft, Endpoint, Finding, Severity, Side, Status, Verdict
+from medxpert.reporting import Case, Draft, Endpoint, Finding, Severity, Side, Status, Verdict
 
 MOST_CASES = 3
 """Similar cases that a finding cites, the nearest ones."""

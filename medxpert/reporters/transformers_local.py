@@ -19,7 +19,7 @@ from medxpert.reporters.limits import within
 from medxpert.reporters.prompt import Prompt, prompt_of
 from medxpert.reporters.retries import Failed, persist, told
 from medxpert.reporters.schema import parse
-from medxpert.words import Case, Draft, Endpoint
+from medxpert.reporting import Case, Draft, Endpoint
 
 _LOADING_FAULTS = (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError, TypeError)
 

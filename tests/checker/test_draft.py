@@ -7,7 +7,8 @@ from medxpert.checker.lexicon import KINDS
 from medxpert.icd10 import diagnoses
 from medxpert.labeler import mentions
 from medxpert.ontology import NO_FINDING, OBSERVATIONS, PATHOLOGIES
-from medxpert.words import Case, Code, Diagnosis, Draft, Finding, Hit, Verdict
+from medxpert.reporting import Case, Code, Diagnosis, Draft, Finding, Verdict
+from medxpert.words import Hit
 
 NAMES = {
     "Enlarged Cardiomediastinum": "mediastinal widening",

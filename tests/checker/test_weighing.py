@@ -3,7 +3,7 @@ import pytest
 from medxpert.checker.reading import Claim
 from medxpert.checker.weighing import weigh, weigh_denial, worst
 from medxpert.ontology import NO_FINDING, PATHOLOGIES
-from medxpert.words import Verdict
+from medxpert.reporting import Verdict
 
 NAME = "Edema"
 

@@ -1,6 +1,6 @@
 """Reports to lay out."""
 
-from medxpert.words import Code, Diagnosis, Finding, Problem, Report
+from medxpert.reporting import Code, Diagnosis, Finding, Problem, Report
 
 SHARED = "No pneumothorax or fracture."
 SUPPORTED = Finding(

@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
 from medxpert.ontology import OBSERVATIONS
-from medxpert.words import Case, Hit, Verdict
+from medxpert.reporting import Case, Verdict
+from medxpert.words import Hit
 
 KEY = "AIza-canary-0123456789abcdef"
 MODEL = "some-model"

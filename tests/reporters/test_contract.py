@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from medxpert.reporters.template import TemplateReporter
-from medxpert.words import Endpoint, RemoteReporter
+from medxpert.reporting import Endpoint, RemoteReporter
 
 CONF = Path(__file__).parents[2] / "conf" / "reporter"
 FILES = sorted(CONF.glob("*.yaml"))

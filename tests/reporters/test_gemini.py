@@ -9,7 +9,7 @@ from reporters.fakes import ANSWER, KEY, MODEL, GeminiFake, Reply, case
 
 from medxpert.errors import ConfigError, RemoteError
 from medxpert.reporters.gemini import GeminiReporter
-from medxpert.words import Endpoint
+from medxpert.reporting import Endpoint
 
 pytestmark = pytest.mark.usefixtures("waits")
 SAID = json.dumps(ANSWER)

@@ -7,7 +7,7 @@ from reporters.fakes import ANSWER, KEY, MODEL, OpenAIFake, Reply, case
 from medxpert.errors import ConfigError, MissingExtraError, RemoteError
 from medxpert.reporters.openai_compatible import Dialect, OpenAIReporter, simplified
 from medxpert.reporters.retries import Failed
-from medxpert.words import Endpoint
+from medxpert.reporting import Endpoint
 
 pytestmark = pytest.mark.usefixtures("waits")
 SAID = json.dumps(ANSWER)

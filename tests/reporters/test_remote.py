@@ -13,7 +13,7 @@ from medxpert.errors import RemoteError
 from medxpert.reporters.connection import MOST_BYTES
 from medxpert.reporters.gemini import GeminiReporter
 from medxpert.reporters.openai_compatible import OpenAIReporter
-from medxpert.words import Code, Draft
+from medxpert.reporting import Code, Draft
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("waits")]
 SAID = json.dumps(ANSWER)

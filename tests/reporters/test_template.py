@@ -9,7 +9,8 @@ from medxpert.checker.draft import check
 from medxpert.labeler import label_report, mentions
 from medxpert.ontology import NO_FINDING, OBSERVATIONS, PATHOLOGIES, SUPPORT_DEVICES
 from medxpert.reporters.template import TemplateReporter
-from medxpert.words import Case, Draft, Hit, Verdict
+from medxpert.reporting import Case, Draft, Verdict
+from medxpert.words import Hit
 
 NAMES = tuple(name for name in OBSERVATIONS if name != NO_FINDING)
 VALUES = {"present": 1, "uncertain": -1, "absent": 0}

@@ -24,7 +24,7 @@ from transformers import (
 
 from medxpert.errors import ConfigError, RemoteError
 from medxpert.reporters.transformers_local import TransformersReporter
-from medxpert.words import Endpoint
+from medxpert.reporting import Endpoint
 
 SPECIAL = ("<pad>", "<eos>", "<image>", "<turn>")
 TEMPLATE = (

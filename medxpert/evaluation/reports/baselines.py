@@ -13,7 +13,7 @@ from medxpert.metrics.agreement import Said
 from medxpert.metrics.scores import top_k
 from medxpert.ontology import NO_FINDING, OBSERVATIONS, POSITIVE
 from medxpert.reporters.template import TemplateReporter
-from medxpert.words import Case, Verdict
+from medxpert.reporting import Case, Verdict
 
 NEAREST, NEAREST_TEXT, NEAREST_START = "nearest", "nearest text", "nearest, start"
 RANDOM, NORMAL, ORACLE = "random", "all normal", "oracle"

@@ -14,7 +14,7 @@ from medxpert.drafting import Circumstances, Drafting
 from medxpert.gathering import Evidence
 from medxpert.indexes.own import Traces
 from medxpert.ontology import OBSERVATIONS
-from medxpert.words import Case, Draft, Finding
+from medxpert.reporting import Case, Draft, Finding
 
 OURS, UNCHECKED = "ours", "unchecked"
 TECHNIQUE = "One radiograph."

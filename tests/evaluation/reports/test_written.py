@@ -1,5 +1,5 @@
 from medxpert.evaluation.reports.written import text_of
-from medxpert.words import Draft, Finding
+from medxpert.reporting import Draft, Finding
 
 
 def test_a_sentence_that_several_findings_share_is_printed_once():
