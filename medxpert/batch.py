@@ -79,7 +79,7 @@ class Batch:
         self._begin()
         table = self.output / f"reports.{self.format}"
         done = recovered(table, self.format)
-        left = [name for name in names if name not in done]
+        left = [name for name in names if (_cell(name) if self.format == "csv" else name) not in done]
         if done:
             log.info("%s holds %d of %d images; going on", table, len(names) - len(left), len(names))
         self._estimate(left)

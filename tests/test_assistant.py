@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -6,12 +8,18 @@ import PIL.Image
 import pytest
 
 from medxpert import assistant
+from medxpert.abstention import stored as stored_abstention
+from medxpert.abstention.abstainer import Abstainer, Judgement
 from medxpert.assistant import Assistant
 from medxpert.cases import SCHEMA, encode_labels, write_cases
-from medxpert.errors import ConfigError
+from medxpert.drafting import Drafting
+from medxpert.errors import ConfigError, DataError
+from medxpert.evidence import stored
+from medxpert.evidence.calibrated import CASES, PROBE, Calibration, Platt, Readout
 from medxpert.folders import seal
 from medxpert.indexes.flat import FlatIndex
 from medxpert.indexes.gallery import Filter, write_index
+from medxpert.ontology import OBSERVATIONS
 from medxpert.reporters.template import TemplateReporter
 from medxpert.run import Run, finish_run
 
@@ -32,19 +40,45 @@ class Encoder:
     encode_texts = encode_images
 
 
+def calibrated(folder: Path, abstainer: Abstainer) -> None:
+    """Let one probe say that edema is there, whatever the picture, and nothing of anything else."""
+    nothing, ones = np.full(14, np.nan), np.ones(14)
+    probe = np.zeros((5, 14))
+    probe[:, :] = np.nan
+    probe[:, OBSERVATIONS.index("Edema")] = [0, 0, 0, 0, 3]
+    readout = Readout(np.zeros((14, 4, 3)), np.full((14, 3), -np.inf), nothing)
+    fitted = Calibration(
+        mean=np.zeros(4),
+        scale=np.ones(4),
+        probe=probe,
+        prompts=np.zeros((14, 4)),
+        sources={PROBE: Platt(ones, np.zeros(14)), CASES: Platt(ones, np.zeros(14))},
+        weights={PROBE: ones, CASES: np.zeros(14)},
+        bias=np.zeros(14),
+        sides=readout,
+        severities=readout,
+    )
+    folder.mkdir(parents=True)
+    stored.write(folder, fitted, {})
+    stored_abstention.write(folder, abstainer)
+    seal(folder, {"encoder": "e", "policy": "open"})
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch) -> Run:
+    monkeypatch.setenv("MEDXPERT_AUDIT", str(tmp_path / "audit"))
     monkeypatch.setattr(assistant, "open_encoder", lambda folder: Encoder())
     folder = tmp_path / "embeddings" / "train"
     folder.mkdir(parents=True)
-    blank = dict.fromkeys(SCHEMA.names, "") | {"truth": None, "thumbnail": b"", "images": 1}
+    blank = dict.fromkeys(SCHEMA.names, "") | {"truth": None, "thumbnail": b"", "images": 1, "split": "train"}
     cases = [
         blank
         | {
             "study_id": f"s{number}",
             "patient_id": f"p{number // 2}",
             "path": str(tmp_path / f"{number}.png"),
-            "labels": encode_labels({}),
+            "labels": encode_labels({"Edema": 1}),
+            "source": "phantom",
         }
         for number in range(4)
     ]
@@ -54,7 +88,12 @@ def run(tmp_path, monkeypatch) -> Run:
     fields = {"encoder": "e", "policy": "open", "split": "train"}
     seal(folder, fields)
     write_index(tmp_path / "index", FlatIndex, Rows(np.eye(4), np.eye(4)), fields)
+    calibrated(tmp_path / "calibration", Abstainer(3))
     return finish_run(tmp_path, {"policy": "credentialed"})
+
+
+def asking(run: Run, policy: str = "private") -> Assistant:
+    return Assistant(run, Drafting(TemplateReporter()), policy=policy)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +101,17 @@ def run(tmp_path, monkeypatch) -> Run:
     [
         ("new.png", {}, ["s0", "s1", "s2", "s3"]),
         ("1.png", {}, ["s2", "s3"]),
-        ("1.png", {"exclude_patient": "p1"}, ["s0", "s1"]),
+        ("new.png", {"exclude_patient": "p1"}, ["s0", "s1"]),
+        ("1.png", {"exclude_patient": "p1"}, []),
     ],
 )
 def test_evidence_never_comes_from_the_patient_of_an_indexed_image(run, monkeypatch, image, where, expected):
     monkeypatch.chdir(run.path)
-    answer = Assistant(run, TemplateReporter()).ask_image(Path(image), 4, where=Filter(**where))
+    answer = asking(run).ask_image(Path(image), 4, where=Filter(**where))
     assert sorted(hit.study_id for hit in answer.hits) == expected
+    assert sorted(hit.study_id for hit in answer.voters) == expected
+    (edema,) = [finding for finding in answer.report.findings if finding.observation == "Edema"]
+    assert {*edema.evidence} - {PROBE, CASES} <= {*expected}
 
 
 @pytest.mark.parametrize(
@@ -76,16 +119,65 @@ def test_evidence_never_comes_from_the_patient_of_an_indexed_image(run, monkeypa
     [("private", "private"), ("open", "credentialed"), ("credentialed", "credentialed")],
 )
 def test_answer_bears_the_strictest_policy(run, policy, expected):
-    answer = Assistant(run, TemplateReporter(), policy).ask_image(run.path / "new.png", 1)
+    answer = asking(run, policy).ask_image(run.path / "new.png", 1)
     assert answer.as_json()["provenance"]["policy"] == expected
 
 
 def test_both_sides_are_compared_unless_one_is_named(run):
-    ask = Assistant(run, TemplateReporter())
+    ask = asking(run)
     assert [ask.ask_image(run.path / "new.png", 1).match, ask.ask_text("edema", 1).match] == ["both", "both"]
     assert ask.ask_image(run.path / "new.png", 1, "text").match == "text"
 
 
 def test_unknown_policy(run):
     with pytest.raises(ConfigError, match=r"found 'secret'; change .*policy"):
-        Assistant(run, TemplateReporter(), "secret")
+        asking(run, "secret")
+
+
+def judging(monkeypatch, *told):
+    monkeypatch.setattr(Abstainer, "judge", lambda self, pixels, vector: Judgement(*told))
+
+
+def test_a_picture_that_the_model_does_not_know_gets_no_report_and_no_cases(run, monkeypatch, tmp_path):
+    judging(monkeypatch, True, "The picture is blank.", 9.0, 1.5)
+    asked = asking(run)
+    answer = asked.ask_image(run.path / "new.png", 2)
+    assert (answer.report.abstained, answer.report.abstain_reason) == (True, "The picture is blank.")
+    assert (answer.hits, answer.report.findings, answer.report.impression) == ((), (), ())
+    assert answer.report.provenance["abstention"] == {"score": 9.0, "threshold": 1.5}
+    written = json.loads(asked.write(answer, tmp_path / "out")[2].read_text())
+    assert (written["abstained"], written["findings"], written["research_use_only"]) == (True, [], True)
+    assert "The picture is blank." in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_picture_at_the_edge_gets_weak_support_only(run, monkeypatch):
+    judging(monkeypatch, False, "Far away.", 1.4, 1.5, True)
+    report = asking(run).ask_image(run.path / "new.png", 2).report
+    assert {finding.support for finding in report.findings} == {"weak"}
+    assert "Far away." in report.limitations
+    assert all("[weak support]" in sentence for sentence in report.impression)
+
+
+def test_what_was_not_judged_is_said(run):
+    report = asking(run).ask_image(run.path / "new.png", 2).report
+    assert any("was not judged" in sentence for sentence in report.limitations)
+    assert {finding.support for finding in report.findings} == {"supported"}
+
+
+def test_a_text_gets_no_side_no_pixels_and_says_so(run):
+    answer = asking(run).ask_text("edema", 2)
+    assert answer.query.pixels is None
+    assert "No image was looked at" in answer.report.technique
+    assert "phantom" in " ".join(answer.report.limitations)
+
+
+def test_a_run_without_calibration_names_the_command(run):
+    shutil.rmtree(run.calibration)
+    with pytest.raises(DataError, match=r"python -m medxpert.embed run="):
+        asking(run)
+
+
+def test_a_calibration_of_another_encoder(run):
+    seal(run.calibration, {"encoder": "f", "policy": "open"})
+    with pytest.raises(DataError, match="another encoder"):
+        asking(run)

@@ -26,7 +26,7 @@ def run(project):
 
 
 def test_run_holds_every_artefact_sealed_with_its_policy(run):
-    for name in ("embeddings/train", "embeddings/val", "embeddings/test", "index", "prompts", "samples"):
+    for name in ("embeddings/train", "embeddings/val", "embeddings/test", "index", "prompts", "samples", "calibration"):
         assert verified(run.path / name)["policy"] == "open"
     for name in ("config.yaml", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "metrics.json", "rejected.csv"):
         assert (run.path / name).is_file(), name
@@ -91,8 +91,13 @@ def test_infer_writes_the_answer_to_an_image(run, command, tmp_path, project):
     assert scores == sorted(scores, reverse=True)
     train = set(run.embeddings("train").cases.study_ids)
     assert {hit["study_id"] for hit in result["hits"]} <= train
-    cited = {study for finding in result["report"]["findings"] for study in finding["evidence"]}
-    assert cited <= {hit["study_id"] for hit in result["hits"]}
+    report = json.loads((tmp_path / "a" / "report.json").read_text())
+    assert report == result["report"]
+    assert (report["abstained"], report["reporter"], report["fallback_reason"]) == (False, "template", "")
+    scores = {"zero-shot", "cases", "probe"}
+    assert {name for finding in report["findings"] for name in finding["evidence"]} <= train | scores
+    assert report["provenance"]["policy"] == "private"
+    assert {"report.md", "report.html"} <= {path.name for path in (tmp_path / "a").iterdir()}
     assert PIL.Image.open(tmp_path / "a" / "similar_cases.png").width > 500
 
 
@@ -113,7 +118,53 @@ def test_infer_excludes_the_querys_own_patient(run, command, tmp_path, project):
         assert (patient in {hit["patient_id"] for hit in result["hits"]}) == expected
 
 
-HEAVY = ("torch", "pytorch_lightning", "wandb", "datasets", "open_clip", "transformers", "matplotlib")
+def test_a_private_image_is_not_sent_and_the_template_report_is_written(run, command, tmp_path, project, monkeypatch):
+    monkeypatch.setenv("MEDXPERT_AUDIT", str(tmp_path / "audit"))
+    monkeypatch.setenv("GEMINI_API_KEY", "canary-key")
+    image = f"image={run.path}/samples/sample_1.png"
+    outcome = command("infer.py", image, "reporter=gemini", f"output={tmp_path}/a", cwd=project)
+    assert outcome.status == 4
+    assert "nothing was sent to Gemini API: the query is private" in outcome.err
+    report = json.loads((tmp_path / "a" / "report.json").read_text())
+    assert (report["reporter"], report["provenance"]["reporter_asked"]) == ("template", "gemini")
+    assert "policy=open" in report["fallback_reason"]
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in written if b"canary-key" in path.read_bytes()]
+
+
+def test_dry_run_shows_the_request_and_ends_well(run, command, project, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDXPERT_AUDIT", str(tmp_path / "audit"))
+    image = f"image={run.path}/samples/sample_1.png"
+    outcome = command("infer.py", image, "policy=open", "reporter=gemini", "reporter.dry_run=true", cwd=project)
+    assert outcome.status == 0, outcome.err
+    assert "systemInstruction" in outcome.out
+    assert "case-1" in outcome.out
+    assert not any(
+        study in outcome.out.partition("Cases whose")[0] for study in run.embeddings("train").cases.study_ids
+    )
+
+
+def test_a_folder_is_reported_on(run, command, tmp_path, project):
+    outcome = command("infer.py", f"images={run.path}/samples", f"output={tmp_path}/a", cwd=project)
+    assert outcome.status == 0, outcome.err
+    with (tmp_path / "a" / "reports.csv").open(newline="") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == [f"sample_{n}.png" for n in range(1, 9)]
+
+
+def test_reports_are_measured(run, command, tmp_path, project):
+    outcome = command("evaluate.py", "reports=true", f"output={tmp_path}/a", cwd=project)
+    assert outcome.status == 0, outcome.err
+    metrics = json.loads((tmp_path / "a" / "metrics.json").read_text())
+    for split in ("test", "test_shift"):
+        figures = metrics["reports"][split]["agreement"]
+        assert figures["oracle"]["f1"]["value"] == 1
+        assert figures["nearest"]["f1"]["value"] > 0
+    assert "reports, each observation" in (tmp_path / "a" / "report.html").read_text()
+    assert (tmp_path / "a" / "plots" / "confidence.png").is_file()
+
+
+HEAVY = ("torch", "pytorch_lightning", "wandb", "datasets", "open_clip", "transformers", "matplotlib", "sklearn")
+HEAVY += ("google.genai", "openai", "pydantic", "httpx2", "simple_icd_10_cm")
 
 
 def test_infer_loads_nothing_heavy(run, project):

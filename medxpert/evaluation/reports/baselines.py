@@ -20,7 +20,7 @@ RANDOM, NORMAL, ORACLE = "random", "all normal", "oracle"
 TOLD = (
     "nearest: the report of the training study with the nearest image, by the same weights and by the starting ones; "
     "nearest text: the training report nearest to the image, by the same weights; "
-    "oracle: the truth in the template's words"
+    "oracle: the truth in the template's words; liar: ours with one planted assertion a study"
 )
 
 

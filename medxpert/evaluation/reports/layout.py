@@ -12,13 +12,12 @@ from medxpert.tables.blocks import DASH, Block, Row, Shown, percent
 
 _NOTE = (
     "statements as the labeler reads them; F1 over all 14 observations and over the five of CheXpert, micro-averaged; "
-    "false: assertions that are not true; missed: what is there and neither asserted nor hedged; named: "
-    f"observations asserted or hedged per abnormal study; {TOLD}"
+    f"false: assertions that are not true; missed: what is there and neither asserted nor hedged; {TOLD}"
 )
 _MAIN = (("F1", "f1"), ("F1-5", "f1_five"), ("false", "false"), ("missed", "omitted"))
 _MORE = (
-    "macro: mean over observations that occur; asserted: observations per abnormal study; BLEU-4 and ROUGE-L against "
-    "the study's own text"
+    "macro: mean over observations that occur; named: observations asserted or hedged per abnormal study; BLEU-4 and "
+    "ROUGE-L against the study's own text"
 )
 _PLACED = ("side", "side_stated", "severity", "severity_stated")
 _F1 = (("micro 14", "f1"), ("macro 14", "f1_macro"), ("micro 5", "f1_five"), ("macro 5", "f1_five_macro"))
@@ -27,7 +26,7 @@ _F1 = (("micro 14", "f1"), ("macro 14", "f1_macro"), ("micro 5", "f1_five"), ("m
 def blocks(figures: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Block]:
     """Lay out the figures that `report_quality` returns."""
     found = figures["agreement"]
-    yield Block("reports", _NOTE, (*(title for title, _ in _MAIN), "named"), tuple(_agreement(found, contenders)))
+    yield Block("reports", _NOTE, tuple(title for title, _ in _MAIN), tuple(_agreement(found, contenders)))
     yield Block(
         "reports, sides and severities",
         "of what is there and asserted: how many of the stated sides and severities are right, and how many of the "
@@ -35,7 +34,7 @@ def blocks(figures: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Bl
         ("side", "stated", "severity", "stated "),
         tuple(_placed(found, contenders)),
     )
-    columns = (*(title for title, _ in _F1), "asserted", "BLEU-4", "ROUGE-L")
+    columns = (*(title for title, _ in _F1), "named", "asserted", "BLEU-4", "ROUGE-L")
     yield Block("reports, more", _MORE, columns, tuple(_more(found, figures["text"], contenders)), True)
     yield Block(
         "reports, probabilities",
@@ -66,17 +65,20 @@ def _agreement(found: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[
         cells, main, gain = found[name], name == OURS, name not in contenders
         shown = [percent(cells[key] or None, signed=gain, decimals=0) for _, key in _MAIN]
         if not (main or gain):
-            shown = [one._replace(interval="") for one in shown]
-        named = Shown("") if gain else _counted(cells, "named")
-        yield Row("gain" if gain else name, (*shown, named), "gain" if gain else "main" if main else "reference")
+            shown = [_plain(cells[key]) for _, key in _MAIN]
+        yield Row("gain" if gain else name, tuple(shown), "gain" if gain else "main" if main else "reference")
 
 
 def _more(found: Mapping[str, Any], text: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Row]:
     for name in contenders:
-        cells = [percent(found[name][key] or None)._replace(interval="") for _, key in _F1]
+        cells = [_plain(found[name][key]) for _, key in _F1]
         overlap = (percent({"value": text[name][key]}) for key in ("bleu4", "rouge_l"))
         kind: Literal["main", "reference"] = "main" if name == OURS else "reference"
-        yield Row(name, (*cells, _counted(found[name], "asserted"), *overlap), kind)
+        yield Row(name, (*cells, *(_counted(found[name], key) for key in ("named", "asserted")), *overlap), kind)
+
+
+def _plain(cell: Mapping[str, float]) -> Shown:
+    return percent({"value": cell["value"]} if cell else None)
 
 
 def _counted(cells: Mapping[str, Any], key: str) -> Shown:
@@ -88,7 +90,7 @@ def _placed(found: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Row
     for name in contenders:
         cells = [percent(found[name][key] or None, decimals=0) for key in _PLACED]
         if name != OURS:
-            cells = [one._replace(interval="") for one in cells]
+            cells = [_plain(found[name][key]) for key in _PLACED]
         yield Row(name, tuple(cells), "main" if name == OURS else "reference")
 
 
@@ -109,8 +111,8 @@ def _abstention(figures: Mapping[str, Any]) -> Block:
         Row(
             name,
             (
-                percent({"value": one["auroc"]}),
-                percent({"value": one["refused"]}),
+                Shown(f"{100 * one['auroc']:.1f}"),
+                Shown(f"{100 * one['refused']:.1f}"),
                 Shown("yes" if one["fitted"] else "no"),
                 Shown(str(one["pictures"])),
             ),

@@ -34,5 +34,5 @@ def reports_of(run: Run, drafting: Drafting, rule: Rule, seed: int, subject: Sub
     at = Circumstances(policy, gallery.policy, run.policy, subject.split.encode())
     traces = [Traces(patient_ids=(patient,)) for patient in subject.cases.patient_ids]
     evidence = Evidence(run, gallery, rule)
-    drafts = draft_all(subject.vectors[subject.main].image, traces, evidence, drafting, at)
+    drafts = draft_all(subject.vectors[subject.main].image, traces, evidence, drafting, at, seed)
     return report_quality(subject, drafts, outsiders_of(run, subject, evidence.abstainer), seed)

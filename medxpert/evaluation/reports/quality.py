@@ -14,7 +14,7 @@ from medxpert.evaluation.reports.baselines import NEAREST, NEAREST_TEXT, baselin
 from medxpert.evaluation.reports.curves import curves
 from medxpert.evaluation.reports.layout import blocks
 from medxpert.evaluation.reports.reading import said_by, truth_of
-from medxpert.evaluation.reports.written import OURS, UNCHECKED, Drafts, Outsiders
+from medxpert.evaluation.reports.written import CAUGHT, LIAR, OURS, UNCHECKED, Drafts, Outsiders
 from medxpert.evaluation.subject import Part, Subject
 from medxpert.metrics.agreement import NAMES, Said, agreement, per_observation
 from medxpert.metrics.areas import auroc
@@ -52,7 +52,8 @@ def report_quality(subject: Subject, drafts: Drafts, outsiders: Outsiders | None
         seed: of random reports and bootstrap draws.
     """
     truth = truth_of(subject.cases)
-    texts = {OURS: drafts.checked, UNCHECKED: drafts.unchecked, **baseline_texts(subject, truth, seed)}
+    own = {OURS: drafts.checked, UNCHECKED: drafts.unchecked, LIAR: drafts.liar, CAUGHT: drafts.caught}
+    texts = own | dict(baseline_texts(subject, truth, seed))
     numbers = number_patients(subject.cases.patient_ids, len(subject.cases))
     read = _Read({name: said_by(found) for name, found in texts.items()}, truth, numbers)
     figures = {

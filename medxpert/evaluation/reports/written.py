@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from medxpert.checker.draft import check
 from medxpert.drafting import Circumstances, Drafting
+from medxpert.evidence.calibrated import SIDES
 from medxpert.gathering import Evidence
 from medxpert.indexes.own import Traces
-from medxpert.ontology import OBSERVATIONS
-from medxpert.reporting import Case, Draft, Finding
+from medxpert.ontology import NO_FINDING, OBSERVATIONS
+from medxpert.reporters.template import TemplateReporter
+from medxpert.reporting import Case, Draft, Finding, Verdict
 
 OURS, UNCHECKED = "ours", "unchecked"
+LIAR, CAUGHT = "liar", "liar, checked"
 TECHNIQUE = "One radiograph."
 
 Floats = NDArray[np.float64]
@@ -29,6 +32,10 @@ class Drafts(NamedTuple):
     """Texts after the checker left out what the evidence does not support."""
     unchecked: list[str]
     """The same before."""
+    liar: list[str]
+    """What a reporter writes that asserts one more observation on each study than the evidence."""
+    caught: list[str]
+    """The same after the checker."""
     probabilities: Floats
     """[N, 14] of the evidence; NaN where nothing speaks of an observation."""
     fallbacks: int
@@ -53,23 +60,49 @@ class Outsiders:
 
 
 def draft_all(
-    vectors: NDArray[np.floating], traces: Sequence[Traces], evidence: Evidence, drafting: Drafting, at: Circumstances
+    vectors: NDArray[np.floating],
+    traces: Sequence[Traces],
+    evidence: Evidence,
+    drafting: Drafting,
+    at: Circumstances,
+    seed: int = 0,
 ) -> Drafts:
     """Have a report written on N images at unit rows [N, D], checked and as the reporter wrote it.
 
     The reporter gets no pixels: a run keeps none of its test studies.
     """
-    checked, unchecked, probabilities, fallbacks = [], [], [], 0
+    texts: dict[str, list[str]] = {name: [] for name in (OURS, UNCHECKED, LIAR, CAUGHT)}
+    probabilities, fallbacks, generator = [], 0, np.random.default_rng(seed)
     for found in evidence.of_images(vectors, traces):
         case = Case(found.verdicts, found.hits, TECHNIQUE)
         written = drafting.draft(case, at)
         fallbacks += bool(written.fallback_reason)
-        kept = check(written.draft, case, "drop")
-        checked.append(text_of(Draft(kept.findings, kept.impression)))
-        unchecked.append(text_of(written.draft))
+        lies = lying(case, generator)
+        for raw, kept, draft in ((UNCHECKED, OURS, written.draft), (LIAR, CAUGHT, lies)):
+            texts[raw].append(text_of(draft))
+            texts[kept].append(_checked(draft, case))
         probabilities.append([np.nan if one.probability is None else one.probability for one in found.verdicts])
     table = np.array(probabilities, np.float64).reshape(-1, len(OBSERVATIONS))
-    return Drafts(checked, unchecked, table, fallbacks)
+    return Drafts(texts[OURS], texts[UNCHECKED], texts[LIAR], texts[CAUGHT], table, fallbacks)
+
+
+def lying(case: Case, generator: np.random.Generator) -> Draft:
+    """Write what the evidence says, and that one observation is there which it does not call present or uncertain."""
+    silent = [place for place, one in enumerate(case.verdicts) if _is_free(one)]
+    verdicts = list(case.verdicts)
+    if silent:
+        place = int(generator.choice(silent))
+        verdicts[place] = replace(verdicts[place], status="present", laterality=SIDES[generator.integers(len(SIDES))])
+    return TemplateReporter()(replace(case, verdicts=tuple(verdicts)))
+
+
+def _is_free(one: Verdict) -> bool:
+    return one.observation != NO_FINDING and one.status not in ("present", "uncertain")
+
+
+def _checked(draft: Draft, case: Case) -> str:
+    kept = check(draft, case, "drop")
+    return text_of(Draft(kept.findings, kept.impression))
 
 
 def text_of(draft: Draft) -> str:

@@ -24,7 +24,8 @@ def drafts_of(subject, right=None, probabilities=None):
     right = np.ones(len(subject.cases), bool) if right is None else right
     chosen = [texts[ORACLE if good else NORMAL][row] for row, good in enumerate(right)]
     sure = (truth.labels == 1) * 0.9 + 0.05 if probabilities is None else probabilities
-    return Drafts(chosen, [f"{text} There is a large left pneumothorax." for text in chosen], sure, 2)
+    worse = [f"{text} There is a large left pneumothorax." for text in chosen]
+    return Drafts(chosen, worse, worse, chosen, sure, 2)
 
 
 def test_a_perfect_assistant_is_perfect_and_its_unchecked_reports_are_not(subject):
