@@ -8,6 +8,7 @@ still look one up.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hmac
 import json
 import os
@@ -165,9 +166,10 @@ class Audit:
 
 
 def _append(path: Path, content: bytes) -> None:
-    """Append in one system call, which no other process's line can split, and wait for the disk."""
+    """Append under a lock, so that no other process sees or splits half a line, and wait for the disk."""
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, _OWNER_ONLY)
     try:
+        fcntl.flock(file, fcntl.LOCK_EX)
         cut_short = os.lseek(file, 0, os.SEEK_END) and os.lseek(file, -1, os.SEEK_END) and os.read(file, 1) != b"\n"
         if cut_short:  # by a full disk
             content = b"\n" + content

@@ -14,6 +14,7 @@ KEYS = {
     "probe": False,
     "details": False,
     "output": None,
+    "reports": False,
     "seed": 0,
 }
 

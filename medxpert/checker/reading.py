@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 from medxpert.checker.lexicon import filling, generals, listed, neutral, words_of
@@ -66,6 +67,7 @@ class Reading(NamedTuple):
         return own or ([Claim(observation, "absent")] if denied else [])
 
 
+@lru_cache(maxsize=4096)
 def read(text: str) -> Reading:
     """Read a text of one or more sentences.
 

@@ -54,7 +54,7 @@ def test_few_studies_refuse_nothing_and_say_so(chests, encoder, count):
     judged = abstainer.judge(255 - films[0], encoder(films)[0])
     assert judged[0] is False
     assert f"there were {count} validation studies, and {LEAST} are needed" in judged.reason
-    assert judged[2:] == (None, None)
+    assert judged[2:] == (None, None, False)
     assert not abstainer.refuses(255 - films, encoder(films)).any()
     with pytest.raises(DataError, match=f"fitted on {count} validation studies, expected at least {LEAST}"):
         abstainer.scores(films, encoder(films))

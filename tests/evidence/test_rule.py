@@ -48,14 +48,14 @@ def told(name, log_odds, found=(), vector=None, rule=None, **options):
 @pytest.mark.parametrize(
     ("probability", "contradictory", "status"),
     [
-        (0.45, False, "present"),
-        (0.44, False, "uncertain"),
+        (0.4, False, "present"),
+        (0.39, False, "uncertain"),
         (0.2, False, "uncertain"),
         (0.19, False, ""),
         (0.11, False, ""),
         (0.1, False, "absent"),
         (0.6, True, "uncertain"),
-        (0.73, True, "present"),
+        (0.7, True, "present"),
         (None, False, ""),
     ],
 )

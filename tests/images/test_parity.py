@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import medxpert.assistant
+import medxpert.querying
 from medxpert.data.decoding import decode
 from medxpert.images.files import ImageBytes, ImageFile
 
@@ -18,7 +18,7 @@ def both(path, side):
     """Decode a file as training does and as the assistant does."""
     trained = decode(ImageFile(path), side)
     assert trained.reason == ""
-    return trained.pixels, medxpert.assistant.load(ImageFile(path), side)
+    return trained.pixels, medxpert.querying.load(ImageFile(path), side)
 
 
 @pytest.mark.parametrize("side", [64, 224])
@@ -36,7 +36,7 @@ def test_training_and_inference_agree(dicom_file, tmp_path, kind, side):
         picture.save(path, kind)
     trained, inferred = both(path, side)
     np.testing.assert_array_equal(trained, inferred)
-    from_memory = medxpert.assistant.load(ImageBytes(path.read_bytes()), side)
+    from_memory = medxpert.querying.load(ImageBytes(path.read_bytes()), side)
     np.testing.assert_array_equal(inferred, from_memory)
     assert trained.std() > 20
 
@@ -50,4 +50,4 @@ def test_real_files_agree(folder):
         np.testing.assert_array_equal(trained, inferred)
         png = io.BytesIO()
         Image.fromarray(inferred).save(png, "PNG")
-        np.testing.assert_array_equal(medxpert.assistant.load(ImageBytes(png.getvalue()), 224), inferred)
+        np.testing.assert_array_equal(medxpert.querying.load(ImageBytes(png.getvalue()), 224), inferred)

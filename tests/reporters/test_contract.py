@@ -72,7 +72,7 @@ def test_what_asks_a_model_can_show_what_it_would_send(reporter):
 def test_the_template_loads_nothing_heavy():
     code = (
         "import sys; from medxpert.reporters.template import TemplateReporter;"
-        "from medxpert.words import Case, Verdict;"
+        "from medxpert.reporting import Case, Verdict;"
         "TemplateReporter()(Case((Verdict('Edema', 'present'),), ()));"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
