@@ -18,6 +18,7 @@ from medxpert.drafting import DRY_RUN, Drafting
 from medxpert.errors import ConfigError, RemoteError
 from medxpert.run import open_run
 
+_SHOWN = ("view", "label", "split", "policy", "source")
 _ASKED = ("image", "images", "query")
 
 
@@ -62,7 +63,11 @@ def _answer_one(cfg: DictConfig, assistant: Assistant, console: Console) -> str:
 def _answer_folder(cfg: DictConfig, assistant: Assistant) -> str:
     if cfg.output is None:
         raise ConfigError("images= writes one row per image: give output=DIR")
-    return Batch(assistant, Path(cfg.images), Path(cfg.output), cfg.format).run()
+    asked = [name for name, usual in (("top_k", 5), ("match", "both")) if cfg[name] != usual]
+    asked += [f"filter.{name}" for name, value in cfg.filter.items() if value and name in _SHOWN]
+    if asked:
+        raise ConfigError(f"{asked[0]}= chooses what is shown of one answer; leave it out with images=")
+    return Batch(assistant, Path(cfg.images), Path(cfg.output), cfg.format, build(cfg.filter)).run()
 
 
 def hit_table(answer: Answer) -> Table:

@@ -22,15 +22,18 @@ from medxpert.folders import explained, read_json, write_json
 from medxpert.images.dataset import SUFFIXES, is_dicom
 from medxpert.images.errors import ImageError
 from medxpert.images.source import head
+from medxpert.indexes.gallery import Filter
+from medxpert.reporting import Finding
 
 JOURNAL = "batch.json"
 """What the reports were made with; a batch goes on with nothing else."""
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", *SUFFIXES)
 _COLUMNS = (
-    "image", "abstained", "abstain_reason", "present", "uncertain", "absent", "impression", "icd10", "unsupported",
-    "reporter", "fallback_reason", "error", "policy",
+    "image", "abstained", "abstain_reason", "present", "uncertain", "absent", "impression", "icd10",
+    "unsupported", "weak", "reporter", "fallback_reason", "error", "policy",
 )  # fmt: skip
 FORMATS = ("csv", "jsonl")
+ALL = Filter()
 _TRIED = 3
 """Images that are looked at until one is reported on, to estimate the tokens of all."""
 log = logging.getLogger(__name__)
@@ -45,6 +48,7 @@ class Batch:
         images: the folder; searched at any depth.
         output: folder for `reports.csv` or `reports.jsonl`.
         format: "csv", a row per image; or "jsonl", a whole report per line.
+        where: `exclude_patient` is no evidence for any of them.
 
     Raises:
         ConfigError: there is no such folder or format.
@@ -54,6 +58,7 @@ class Batch:
     images: Path
     output: Path
     format: str = "csv"
+    where: Filter = ALL
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -113,10 +118,15 @@ class Batch:
 
     def _row(self, name: str) -> dict[str, Any]:
         try:
-            answer = self.assistant.ask_image(self.images / name, 1)
+            answer = self.assistant.ask_image(self.images / name, 1, where=self.where)
         except ImageError as error:
-            return dict.fromkeys(_COLUMNS, "") | {"image": name, "error": str(error), "policy": self.assistant.policy}
+            known = {"image": name, "error": self._nameless(error), "policy": self.assistant.policy}
+            return dict.fromkeys(_COLUMNS, "") | known
         return summary(name, answer) | {"report": as_json(answer.report)}
+
+    def _nameless(self, error: ImageError) -> str:
+        """Say what is wrong without where this folder lies: its path may name a patient."""
+        return str(error).replace(f"{self.images}/", "")
 
     def _closed(self, table: Path, rows: Sequence[Mapping[str, Any]]) -> str:
         broken = [row for row in rows if row["error"]]
@@ -153,7 +163,7 @@ def summary(name: str, answer: Answer) -> dict[str, Any]:
 
     def named(status: str) -> str:
         return "; ".join(
-            " ".join(word for word in (one.severity, one.laterality, one.observation) if word)
+            " ".join(word for word in (one.severity, one.laterality, one.observation, _mark(one)) if word)
             for one in report.findings
             if one.status == status
         )
@@ -166,11 +176,16 @@ def summary(name: str, answer: Answer) -> dict[str, Any]:
         "impression": " ".join(report.impression),
         "icd10": "; ".join(dict.fromkeys(code.code for one in report.diagnoses for code in one.icd10)),
         "unsupported": sum(one.support == "unsupported" for one in report.findings),
+        "weak": sum(one.support == "weak" for one in report.findings),
         "reporter": report.reporter,
         "fallback_reason": report.fallback_reason,
         "error": "",
         "policy": answer.policy,
     }
+
+
+def _mark(finding: Finding) -> str:
+    return "" if finding.support == "supported" else f"[{finding.support}]"
 
 
 def recovered(table: Path, kind: str) -> set[str]:

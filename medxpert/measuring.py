@@ -11,8 +11,9 @@ from omegaconf import DictConfig
 
 from medxpert.config.build import build
 from medxpert.drafting import Drafting
-from medxpert.errors import ConfigError
+from medxpert.errors import ConfigError, RemoteError
 from medxpert.evaluation.evaluate import Options, compare, evaluate_embeddings, evaluate_run
+from medxpert.evaluation.result import SplitResult
 from medxpert.evaluation.subject import Part, Subject
 from medxpert.run import Run, open_run
 
@@ -28,6 +29,7 @@ def measure(cfg: DictConfig) -> None:
 
     Raises:
         ConfigError: options that cannot be honoured together.
+        RemoteError: the reporter that was to be measured did not write every report.
     """
     _check(cfg)
     options = Options(cfg.seed, cfg.probe, build(cfg.get("protocol")), cfg.details, _reports(cfg))
@@ -38,7 +40,14 @@ def measure(cfg: DictConfig) -> None:
         evaluate_embeddings(Path(cfg.embeddings), cfg.train and Path(cfg.train), cfg.split, options, output)
     else:
         run = open_run(cfg.run)
-        evaluate_run(run, cfg.split, options, _extra(run, cfg), output)
+        _check_written(evaluate_run(run, cfg.split, options, _extra(run, cfg), output))
+
+
+def _check_written(result: SplitResult) -> None:
+    reports = result.part("reports")
+    if reports and reports["fallbacks"]:
+        told = f"{reports['fallbacks']} of {len(result.cases)} reports were written by the template"
+        raise RemoteError(f"{told}: {reports['fallback_reason']}")
 
 
 def _check(cfg: DictConfig) -> None:

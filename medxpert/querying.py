@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from medxpert.errors import ConfigError
 from medxpert.images.dataset import SUFFIXES, is_dicom
 from medxpert.images.files import ImageFile, load
-from medxpert.images.header import DicomHeader, read_header
+from medxpert.images.header import DicomHeader, pseudonym, read_header
 from medxpert.images.source import head
 from medxpert.indexes.own import Traces
 
@@ -60,7 +60,7 @@ def image_query(path: Path, side: int) -> Query:
     pixels = load(ImageFile(path), side)
     header = read_header(path) if path.suffix.lower() in SUFFIXES or is_dicom(head(path)) else DicomHeader()
     content = pixels.tobytes()
-    traces = Traces(os.path.realpath(path), hashlib.sha256(content).hexdigest(), (header.patient_id,))
+    traces = Traces(os.path.realpath(path), hashlib.sha256(content).hexdigest(), _names_of(header.patient_id))
     return Query(str(path), _technique(header), traces, content, header.burned_in, pixels)
 
 
@@ -73,6 +73,11 @@ def text_query(text: str) -> Query:
     if not text.strip():
         raise ConfigError("query= is empty; say what to look for, such as query='left pleural effusion'")
     return Query(text, TEXT_TECHNIQUE, Traces(), text.encode())
+
+
+def _names_of(patient_id: str) -> tuple[str, ...]:
+    """Return a patient's id as headers have it, and as `data=dicom_folder` stores it by default."""
+    return (patient_id, pseudonym(patient_id)) if patient_id else ()
 
 
 def _technique(header: DicomHeader) -> str:

@@ -41,7 +41,7 @@ class Assistant:
     asked: list[str] = field(default_factory=list)
     stop_at: str = ""
 
-    def ask_image(self, path, top_k):
+    def ask_image(self, path, top_k, where):
         if path.name == self.stop_at:
             raise KeyboardInterrupt
         self.asked.append(path.name)
@@ -83,8 +83,12 @@ def test_one_row_per_image_and_a_broken_one_says_why(films, tmp_path):
     table = {row["image"]: row for row in rows(tmp_path / "out")}
     assert set(table) == {"'=b.PNG", "a.png", "broken.png", "deeper/c.jpg", "scan"}
     one = table["a.png"]
-    assert (one["present"], one["absent"], one["icd10"]) == ("mild left Pleural Effusion", "Edema", "J90")
-    assert (one["impression"], one["unsupported"]) == ("Small left pleural effusion.", "1")
+    assert (one["present"], one["absent"], one["icd10"]) == (
+        "mild left Pleural Effusion [weak]",
+        "Edema [unsupported]",
+        "J90",
+    )
+    assert (one["impression"], one["unsupported"], one["weak"]) == ("Small left pleural effusion.", "1", "1")
     assert table["broken.png"]["error"] == "broken.png: expected a picture, found nothing"
     assert table["broken.png"]["present"] == ""
 

@@ -6,6 +6,7 @@ import pytest
 from trees import dicoms
 
 from medxpert.errors import ConfigError
+from medxpert.images.header import pseudonym
 from medxpert.querying import image_query, text_query
 
 
@@ -33,6 +34,6 @@ def test_a_dicom_leads_to_its_patient_by_whatever_name(tmp_path, name):
     header = {"PatientID": "p7", "ViewPosition": "AP", "BurnedInAnnotation": "NO"}
     dicoms.write(tmp_path / name, np.full((16, 16), 100, np.uint8), **header)
     query = image_query(tmp_path / name, 8).of_patient("p8")
-    assert query.traces.patient_ids == ("p7", "p8")
+    assert query.traces.patient_ids == ("p7", pseudonym("p7"), "p8")
     assert query.technique == "Frontal (AP) radiograph, as its DICOM header says."
     assert query.burned_in == "NO"

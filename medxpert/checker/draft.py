@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 from medxpert.checker.diagnoses import examine
 from medxpert.checker.lexicon import book
 from medxpert.checker.statements import Statement, asserted, contradict, corrected, faults_of, statement
-from medxpert.checker.weighing import Fault
+from medxpert.checker.weighing import Fault, worst
 from medxpert.ontology import NO_FINDING
 from medxpert.reporting import Case, Diagnosis, Draft, Finding, Problem, Verdict
 
@@ -81,7 +81,8 @@ def _read(
     """Return the findings with fields and citations corrected; all statements, those of the findings first."""
     statements = [statement("findings", one.sentence) for one in draft.findings]
     statements += [statement("impression", text) for text in draft.impression if text.strip()]
-    elsewhere = asserted(statements)
+    said = asserted(statements)
+    elsewhere = asserted([one for one in statements if _holds(one, verdicts, said)])
     for one in statements:
         one.faults += faults_of(one.reading, verdicts, elsewhere)
     findings, problems = [], []
@@ -94,6 +95,11 @@ def _read(
         findings.append(replace(fixed, evidence=evidence))
         problems += wrong
     return findings, statements, problems
+
+
+def _holds(one: Statement, verdicts: Mapping[str, Verdict], elsewhere: frozenset[str]) -> bool:
+    """Tell whether a statement is not unsupported by itself."""
+    return worst(fault.level for fault in faults_of(one.reading, verdicts, elsewhere)) != "unsupported"
 
 
 def _citations(finding: Finding, case: Case, verdicts: Mapping[str, Verdict]) -> tuple[tuple[str, ...], list[Problem]]:

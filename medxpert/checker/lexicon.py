@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from medxpert.mentions.lexicon import load
+from medxpert.mentions.lexicon import entries, load, plural
 from medxpert.ontology import PATHOLOGIES
 
 
@@ -47,6 +47,13 @@ def filling() -> frozenset[str]:
     """Return the words that assert nothing by themselves: "the", "seen", "left", "base"."""
     places = load("places.json")
     return frozenset(book()["filling"]).union(*(words for group in places.values() for words in group.values()))
+
+
+@cache
+def understood() -> frozenset[str]:
+    """Return the words that a clause with a mention may hold: filling words, and all that the labeler reads."""
+    read = {part for words, _ in entries() for word in words for part in re.findall(r"[a-z]+", word)}
+    return (filling() | read | {plural(word) for word in read}) - set(book()["reversing"])
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from medxpert.checker.lexicon import filling, generals, listed, neutral, words_of
+from medxpert.checker.lexicon import filling, generals, listed, neutral, understood, words_of
 from medxpert.checker.places import settled
 from medxpert.labeler import Mention, mentions
 from medxpert.ontology import NEGATIVE, POSITIVE, UNCERTAIN
@@ -19,7 +19,8 @@ _PIECE = re.compile(r"[^\n]+?(?:[.!?;]+(?=\s|$)|$)", re.MULTILINE)
 _LAST_LATIN = "\u024f"
 """Letters beyond may look like Latin ones, and the labeler would not read them."""
 _BREAK = re.compile(r"[,()]|\b(?:and|or|with|but|plus|although|though|while|whereas|however)\b")
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_WORD = re.compile(r"[^\W\d_]{2,}|(?<![\w-])\d[\d.,]*|\w*\d{3,}\w*|(?:\b[^\W\d_] ){2,}[^\W\d_]\b")
+"""A word, a number, or a word spelled out."""
 _EDGES = " \t\r.,;!?"
 
 
@@ -98,13 +99,18 @@ def _is_read(piece: re.Match[str], found: Sequence[Mention]) -> bool:
 
 
 def _unread_clauses(piece: re.Match[str], found: Sequence[Mention]) -> Iterator[str]:
-    """Yield the clauses without any mention, as far as they are more than filling words and general denials."""
+    """Yield the clauses of which a part is not understood.
+
+    A clause without any mention may hold filling words and general denials; one with mentions the words of the
+    labeler as well. Numbers and spelled out letters are never understood.
+    """
     masked = _without_known(piece[0].lower())
     breaks = [match.span() for match in _BREAK.finditer(masked)]
     starts, stops = [0, *(end for _, end in breaks)], [*(start for start, _ in breaks), len(masked)]
     for start, stop in zip(starts, stops, strict=True):
         said = any(one.start < piece.start() + stop and piece.start() + start < one.end for one in found)
-        if not said and not filling().issuperset(_WORD.findall(masked[start:stop])):
+        words = _WORD.findall(masked[start:stop])
+        if not (understood() if said else filling()).issuperset(words):
             yield piece[0][start:stop].strip(_EDGES)
 
 

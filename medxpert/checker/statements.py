@@ -139,7 +139,7 @@ def _of_words(reading: Reading) -> Iterator[Fault]:
     if reading.comparison:
         yield Fault("comparison", "weak", ", ".join(reading.comparison))
     if reading.finer:
-        yield Fault("finer", "supported", ", ".join(reading.finer))
+        yield Fault("finer", "weak", ", ".join(reading.finer))
 
 
 def _differ(observation: str, field: str, said: str) -> str:

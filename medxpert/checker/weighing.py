@@ -78,7 +78,7 @@ def weigh_denial(names: Sequence[str], verdicts: Mapping[str, Verdict]) -> list[
     ]
     whole = len(names) == len(PATHOLOGIES) and verdicts.get(NO_FINDING, Verdict(NO_FINDING)).status == "present"
     absent = sum(one.status == "absent" for one in told)
-    if faults or whole or 2 * absent >= len(told):
+    if faults or whole or absent == len(told):
         return faults
     detail = f"of {len(told)} observations that are denied, the evidence says absent of {absent}"
     known = any(one.probability is not None for one in told)

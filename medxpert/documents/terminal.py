@@ -48,6 +48,7 @@ def _statements(report: Report) -> Iterator[RenderableType]:
     yield from _headed("IMPRESSION", [_marked(sentence) for sentence in report.impression])
     if report.diagnoses:
         yield from _headed("POSSIBLE DIAGNOSES", [_diagnosis(report, at) for at in range(len(report.diagnoses))])
+    yield from (Text(line(sentence), style="dim") for sentence in ("", *report.limitations))
     yield Text()
     doubtful = report.problems or any(one.support is None for one in report.findings)
     yield Text(f"Check: {wording.check_summary(report)}", style="yellow" if doubtful else "dim")

@@ -6,6 +6,7 @@ the words of a projection.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -83,6 +84,11 @@ def read_header(source: Path | bytes) -> DicomHeader:
         dataset = open_dataset(source, force=not plain, tags=_TAGS)
         with guarded("a DICOM header"):
             return _header(dataset)
+
+
+def pseudonym(value: str) -> str:
+    """Return what may stand for an id: 16 letters of its SHA-256. Who can list the ids can compute the same."""
+    return hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
 def _header(dataset: FileDataset) -> DicomHeader:

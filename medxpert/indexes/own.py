@@ -38,7 +38,7 @@ class Owners:
         if traces.image_hash:
             told |= self._hashes == traces.image_hash
         known = {*traces.patient_ids, *self._patients[told]} - {""}
-        return told | np.isin(self._patients, sorted(known))
+        return told | np.isin(self._patients, sorted(known)) | np.isin(self._unmixed, sorted(known))
 
     @cached_property
     def _paths(self) -> NDArray[np.object_]:
@@ -47,6 +47,11 @@ class Owners:
     @cached_property
     def _hashes(self) -> NDArray[np.object_]:
         return np.array(self._cases.column("image_hash"), object)
+
+    @cached_property
+    def _unmixed(self) -> NDArray[np.str_]:
+        """Patients without the name of their data set, which `data=mix` puts before a slash."""
+        return np.array([one.rpartition("/")[2] for one in self._cases.patient_ids], str)
 
     @cached_property
     def _patients(self) -> NDArray[np.str_]:

@@ -23,6 +23,7 @@ NAMES = (
     "false",
     "omitted",
     "unasserted",
+    "hedged_wrongly",
     "named",
     "asserted",
     "side",
@@ -34,9 +35,9 @@ NAMES = (
 
 f1 over all observations' statements, f1_macro the mean over observations that occur; false: share of assertions that
 are not true; omitted: share of what is there that a report neither asserts nor hedges; unasserted: share that it does
-not assert; named, asserted: observations that a report of an abnormal study names at all, and that it asserts; side:
-share of the sides it states of what is there that are right; side_stated: share of the known sides that it states;
-severity likewise. No Finding counts in the F1 alone.
+not assert; hedged_wrongly: share of hedges about what is not there; named, asserted: observations that a report of an
+abnormal study names at all, and that it asserts; side: share of the sides it states of what is there that are right;
+side_stated: share of the known sides that it states; severity likewise. No Finding counts in the F1 alone.
 """
 
 _FIVE = [OBSERVATIONS.index(name) for name in FIVE]
@@ -65,6 +66,7 @@ class _Sums(NamedTuple):
     missed: Floats
     rejected: Floats
     hedged: Floats
+    idle: Floats
     named: Floats
     asserted: Floats
     abnormal: Floats
@@ -77,7 +79,7 @@ class _Sums(NamedTuple):
 
 
 def agreement(said: Said, truth: Said, patients: NDArray[np.int64]) -> Callable[[Floats], Floats]:
-    """Return the function from patients' weights [b, P] to the figures of `NAMES`, [b, 13].
+    """Return the function from patients' weights [b, P] to the figures of `NAMES`, [b, 14].
 
     Args:
         said: by N reports.
@@ -118,6 +120,7 @@ def _columns(said: Said, truth: Said) -> _Sums:
         ~asserted & there,
         ~asserted & gone,
         hedged & there,
+        hedged & gone,
         named,
         asserted[:, _FINDINGS].sum(axis=1, keepdims=True) * abnormal,
         abnormal,
@@ -142,7 +145,7 @@ def _placed(
 
 def _figures(sums: _Sums) -> Floats:
     hit, false, missed = (one[:, _FINDINGS].sum(axis=1) for one in (sums.hit, sums.false, sums.missed))
-    hedged = sums.hedged[:, _FINDINGS].sum(axis=1)
+    hedged, idle = (one[:, _FINDINGS].sum(axis=1) for one in (sums.hedged, sums.idle))
     cases = sums.abnormal[:, 0]
     return np.stack(
         [
@@ -151,6 +154,7 @@ def _figures(sums: _Sums) -> Floats:
             _share(false, hit + false),
             _share(missed - hedged, hit + missed),
             _share(missed, hit + missed),
+            _share(idle, hedged + idle),
             _share(sums.named[:, 0], cases),
             _share(sums.asserted[:, 0], cases),
             _share(sums.side_right[:, 0], sums.side_stated[:, 0]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,17 @@ from medxpert.reporting import Endpoint
 if TYPE_CHECKING:
     from openai import OpenAI
 
+PROVIDERS = (
+    "openai.com",
+    "googleapis.com",
+    "openrouter.ai",
+    "anthropic.com",
+    "mistral.ai",
+    "groq.com",
+    "together.xyz",
+    "deepseek.com",
+)
+"""Whose bare keys are always public."""
 KEY = "OPENAI_API_KEY"
 API = "https://api.openai.com/v1"
 _UNUSED_KEY = "unused"
@@ -61,13 +73,24 @@ class OpenAIReporter(LanguageModelReporter):
     @property
     def endpoint(self) -> Endpoint:
         """Where the case would be sent."""
-        return self._endpoint(urlsplit(self._url()).netloc, self._url(), own=True, can_attest=not self._is_openai())
+        name, own = urlsplit(self._url()).netloc, not self._is_forwarded()
+        return self._endpoint(name, self._url(), own=own, can_attest=self._is_own())
 
     def _url(self) -> str:
         return self.base_url or API
 
+    def _is_forwarded(self) -> bool:
+        """Tell models that a server on this machine only passes on, as Ollama does with "name-cloud"."""
+        return self.model.endswith(("-cloud", ":cloud"))
+
+    def _is_own(self) -> bool:
+        """Tell a server that somebody can vouch for: no provider of bare keys, and none that is spoken to in clear."""
+        host = (urlsplit(self._url()).hostname or "").rstrip(".")
+        sold = any(host == one or host.endswith(f".{one}") for one in PROVIDERS)
+        return not sold and (self._url().startswith("https://") or is_loopback(self._url()))
+
     def _is_openai(self) -> bool:
-        return urlsplit(self._url()).hostname == urlsplit(API).hostname
+        return (urlsplit(self._url()).hostname or "").rstrip(".") == urlsplit(API).hostname
 
     def _key(self) -> str:
         if not self._url().startswith("https://") and not is_loopback(self._url()):
@@ -119,7 +142,7 @@ class OpenAIReporter(LanguageModelReporter):
 
     def _client(self, connection: httpx2.Client, key: str) -> OpenAI:
         try:
-            from openai import OpenAI
+            from openai import Omit, OpenAI
         except ImportError:
             raise MissingExtraError("openai", "reports") from None
         return OpenAI(
@@ -128,7 +151,16 @@ class OpenAIReporter(LanguageModelReporter):
             timeout=self.timeout_seconds,
             max_retries=0,
             http_client=connection,
+            # openai takes this to leave a header out, though its types do not say so
+            default_headers={name: Omit() for name in self._unwanted()},  # type: ignore[misc]
         )
+
+    def _unwanted(self) -> list[str]:
+        """Return the headers that the environment would add for OpenAI, where the server is somebody else's."""
+        if self._is_openai():
+            return []
+        custom = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+        return ["OpenAI-Organization", "OpenAI-Project", *(line.partition(":")[0].strip() for line in custom if line)]
 
     def _arguments(self, prompt: Prompt, dialect: Dialect) -> dict[str, Any]:
         content: Any = prompt.text

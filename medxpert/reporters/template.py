@@ -114,10 +114,10 @@ def _conclusion(one: Verdict, forms: Mapping[str, str]) -> str:
 
 
 def _is_normal(told: Mapping[str, Verdict]) -> bool:
-    """Tell whether enough is known to be absent, given that nothing abnormal is told."""
+    """Tell whether No Finding is present or all is known to be absent, given that nothing abnormal is told."""
     if NO_FINDING in told:
         return told[NO_FINDING].status == "present"
-    return 2 * sum(name in told for name in PATHOLOGIES) >= len(PATHOLOGIES)
+    return all(name in told for name in PATHOLOGIES)
 
 
 def _is_implied(one: Verdict, told: Mapping[str, Verdict]) -> bool:

@@ -289,7 +289,7 @@ def test_neutral_forms_are_kept(text):
         ("COMMENT: pulmonary edema, tuberculosis.", "beyond_evidence", UNSUPPORTED),
         ("Worsening pulmonary edema.", "comparison", WEAK),
         ("Pulmonary edema, unchanged.", "comparison", WEAK),
-        ("Pulmonary edema in the lower lobes.", "finer", ""),
+        ("Pulmonary edema in the lower lobes.", "finer", " [weak support]"),
         ("Pulmonary edema, and the lungs look small.", "unreadable", WEAK),
         ("Pulmonary edema, best seen on the left (see case s1).", "side", WEAK),
         ("Pulmo\u200bnary edema.", "", ""),

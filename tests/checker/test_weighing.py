@@ -77,7 +77,7 @@ def verdicts(absent, others="", no_finding=""):
     ("known", "level"),
     [
         (verdicts(12), "supported"),
-        (verdicts(6), "supported"),
+        (verdicts(11), "weak"),
         (verdicts(5), "weak"),
         (verdicts(0, no_finding="present"), "supported"),
         (verdicts(11, "uncertain"), "weak"),

@@ -65,6 +65,17 @@ def test_a_user_may_look_at_test_cases_but_not_at_the_own_patient(run):
     assert [hit.study_id for hit in found] == ["tested", "validated", "other", "nameless"]
 
 
+def test_patients_of_a_mix_are_known_by_their_own_names(tmp_path):
+    blank = dict.fromkeys(SCHEMA.names, "") | {
+        "truth": None,
+        "thumbnail": b"",
+        "images": 1,
+        "labels": encode_labels({}),
+    }
+    write_cases(tmp_path / "c", [blank | {"patient_id": name} for name in ("a/p1", "b/p1", "b/p2")])
+    assert Owners(Cases(tmp_path / "c")).own(Traces(patient_ids=("p1",))).tolist() == [True, True, False]
+
+
 def test_nobody_owns_what_has_no_traces(run):
     cases = Cases(run.path / "embeddings" / "train" / "cases.parquet")
     assert Owners(cases).own(NOBODY).tolist() == [False] * 6

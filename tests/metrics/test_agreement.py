@@ -55,6 +55,9 @@ def _naive(said, truth):
         "false": _share(sum(true == 0 for _, true in asserted), len(asserted)),
         "omitted": _share(sum(value not in (1, -1) for value, _ in there), len(there)),
         "unasserted": _share(sum(value != 1 for value, _ in there), len(there)),
+        "hedged_wrongly": _share(
+            sum(pair == (-1, 0) for pair in findings), sum(pair[0] == -1 and pair[1] in (0, 1) for pair in findings)
+        ),
         "named": _share(sum(value in (1, -1) for value in named), len(abnormal)),
         "asserted": _share(sum(value == 1 for value in named), len(abnormal)),
     }

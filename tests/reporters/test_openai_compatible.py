@@ -1,11 +1,15 @@
 import json
 import sys
+from contextlib import suppress
+from datetime import date
 
 import pytest
+from openai import OpenAIError
 from reporters.fakes import ANSWER, KEY, MODEL, OpenAIFake, Reply, case
 
 from medxpert.errors import ConfigError, MissingExtraError, RemoteError
 from medxpert.reporters.openai_compatible import Dialect, OpenAIReporter, simplified
+from medxpert.reporters.remote import Held, Holding
 from medxpert.reporters.retries import Failed
 from medxpert.reporting import Endpoint
 
@@ -152,6 +156,51 @@ STATED = {"attested_on": "", "attested_statement": "Zero retention verified with
 )
 def test_endpoint(base_url, endpoint):
     assert OpenAIReporter(model=MODEL, base_url=base_url).endpoint == endpoint
+
+
+@pytest.mark.parametrize("model", ["gpt-oss:120b-cloud", "kimi:cloud"])
+def test_a_model_that_a_local_server_passes_on_is_public(model):
+    reporter = OpenAIReporter(model=model, base_url="http://localhost:11434/v1")
+    assert reporter.endpoint.kind == "public"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://api.openai.com./v1",
+        "https://eu.api.openai.com/v1",
+        "https://generativelanguage.googleapis.com/v1beta/openai/",
+        "https://openrouter.ai/api/v1",
+        "http://10.0.0.5:8000/v1",
+    ],
+)
+def test_nobody_can_vouch_for_a_bare_key_nor_for_plain_http(base_url):
+    with pytest.raises(ConfigError, match=r"reporter\.attested_endpoint"):
+        OpenAIReporter(
+            model="m",
+            base_url=base_url,
+            attested_endpoint=base_url.split("/")[2],
+            attested_on=date.today().isoformat(),
+            attested_statement="verified by the data protection officer",
+        )
+
+
+def test_the_environment_adds_no_headers_for_somebody_elses_server(monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-canary")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-canary")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Own: canary\nX-Other: canary")
+    seen = []
+
+    class Watching(Holding):
+        def send(self, request, **options):
+            seen.append(dict(request.headers))
+            return super().send(request, **options)
+
+    for base_url, sent in (("http://localhost:9/v1", False), ("https://api.openai.com/v1", True)):
+        reporter = OpenAIReporter(model="m", base_url=base_url)
+        with Watching(trust_env=False) as client, suppress(Held, OpenAIError):
+            reporter._client(client, "k").chat.completions.create(model="m", messages=[])
+        assert ("canary" in repr(seen.pop())) is sent
 
 
 def test_a_server_of_ones_own_can_be_attested_and_openai_cannot():

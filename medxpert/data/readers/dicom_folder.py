@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from medxpert.data.trees import folder
 from medxpert.errors import ConfigError, DataError
 from medxpert.images.dataset import SUFFIXES
 from medxpert.images.files import ImageFile
+from medxpert.images.header import pseudonym
 from medxpert.privacy import checked
 from medxpert.text import split_sections
 from medxpert.words import SPLITS, Policy, Rejected, Study
@@ -83,7 +83,7 @@ class _Own(NamedTuple):
 
     def id_of(self, value: str) -> str:
         """Return what stands for an id of a header."""
-        return hashlib.sha256(value.encode()).hexdigest()[:16] if self.pseudonymise and value else value
+        return pseudonym(value) if self.pseudonymise and value else value
 
     def place(self, owner: str, split: str = "") -> str:
         """Return the split that the table tells, else that of the patient or whatever stands for one."""

@@ -11,13 +11,13 @@ from medxpert.ontology import OBSERVATIONS
 from medxpert.tables.blocks import DASH, Block, Row, Shown, percent
 
 _NOTE = (
-    "statements as the labeler reads them; F1 over all 14 observations and over the five of CheXpert, micro-averaged; "
-    f"false: assertions that are not true; missed: what is there and neither asserted nor hedged; {TOLD}"
+    "statements as the labeler reads them; F1 over all 14 observations, micro-averaged; false: assertions that are not "
+    f"true; of what is there: the share that is not asserted, and that is not hedged either; {TOLD}"
 )
-_MAIN = (("F1", "f1"), ("F1-5", "f1_five"), ("false", "false"), ("missed", "omitted"))
+_MAIN = (("F1", "f1"), ("false", "false"), ("not asserted", "unasserted"), ("nor hedged", "omitted"))
 _MORE = (
-    "macro: mean over observations that occur; named: observations asserted or hedged per abnormal study; BLEU-4 and "
-    "ROUGE-L against the study's own text"
+    "macro: mean over observations that occur; hedges: share about what is not there; named: observations asserted or "
+    "hedged per abnormal study; BLEU-4 and ROUGE-L against the study's own text"
 )
 _PLACED = ("side", "side_stated", "severity", "severity_stated")
 _F1 = (("micro 14", "f1"), ("macro 14", "f1_macro"), ("micro 5", "f1_five"), ("macro 5", "f1_five_macro"))
@@ -26,7 +26,7 @@ _F1 = (("micro 14", "f1"), ("macro 14", "f1_macro"), ("micro 5", "f1_five"), ("m
 def blocks(figures: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Block]:
     """Lay out the figures that `report_quality` returns."""
     found = figures["agreement"]
-    yield Block("reports", _NOTE, tuple(title for title, _ in _MAIN), tuple(_agreement(found, contenders)))
+    yield Block("reports", _noted(figures), tuple(title for title, _ in _MAIN), tuple(_agreement(found, contenders)))
     yield Block(
         "reports, sides and severities",
         "of what is there and asserted: how many of the stated sides and severities are right, and how many of the "
@@ -34,7 +34,7 @@ def blocks(figures: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Bl
         ("side", "stated", "severity", "stated "),
         tuple(_placed(found, contenders)),
     )
-    columns = (*(title for title, _ in _F1), "named", "asserted", "BLEU-4", "ROUGE-L")
+    columns = (*(title for title, _ in _F1), "hedges", "named", "asserted", "BLEU-4", "ROUGE-L")
     yield Block("reports, more", _MORE, columns, tuple(_more(found, figures["text"], contenders)), True)
     yield Block(
         "reports, probabilities",
@@ -60,6 +60,12 @@ def blocks(figures: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Bl
         )
 
 
+def _noted(figures: Mapping[str, Any]) -> str:
+    if not figures["fallbacks"]:
+        return f"written by {figures['reporter']}; {_NOTE}"
+    return f"{figures['fallbacks']} BY THE TEMPLATE, since {figures['reporter']} did not write: {_NOTE}"
+
+
 def _agreement(found: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Row]:
     for name in (*contenders, *(name for name in found if name not in contenders)):
         cells, main, gain = found[name], name == OURS, name not in contenders
@@ -72,9 +78,12 @@ def _agreement(found: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[
 def _more(found: Mapping[str, Any], text: Mapping[str, Any], contenders: Sequence[str]) -> Iterator[Row]:
     for name in contenders:
         cells = [_plain(found[name][key]) for _, key in _F1]
+        hedges = _plain(found[name]["hedged_wrongly"])
         overlap = (percent({"value": text[name][key]}) for key in ("bleu4", "rouge_l"))
         kind: Literal["main", "reference"] = "main" if name == OURS else "reference"
-        yield Row(name, (*cells, *(_counted(found[name], key) for key in ("named", "asserted")), *overlap), kind)
+        yield Row(
+            name, (*cells, hedges, *(_counted(found[name], key) for key in ("named", "asserted")), *overlap), kind
+        )
 
 
 def _plain(cell: Mapping[str, float]) -> Shown:

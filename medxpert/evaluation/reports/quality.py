@@ -64,7 +64,9 @@ def report_quality(subject: Subject, drafts: Drafts, outsiders: Outsiders | None
         "risk_coverage": _risk(drafts.probabilities, read),
         "abstention": _abstention(outsiders),
         "examples": _examples(texts[OURS], read, subject),
+        "reporter": drafts.reporter,
         "fallbacks": drafts.fallbacks,
+        "fallback_reason": drafts.fallback_reason,
     }
     return Part(("reports", subject.split), figures, tuple(blocks(figures, list(texts))))
 
@@ -154,7 +156,7 @@ def _number(value: float) -> float | None:
 
 
 def _risk(probabilities: Floats, read: _Read) -> dict[str, Any]:
-    """Return the share of wrong assertions when only the most confident studies are answered.
+    """Return the share of wrong assertions when only the most confident studies are answered; silence is no risk.
 
     A study is as confident as the mean over its observations of p or 1 - p, whichever is larger.
     """

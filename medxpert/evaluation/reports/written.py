@@ -38,8 +38,12 @@ class Drafts(NamedTuple):
     """The same after the checker."""
     probabilities: Floats
     """[N, 14] of the evidence; NaN where nothing speaks of an observation."""
-    fallbacks: int
+    fallbacks: int = 0
     """Reports that the template had to write."""
+    fallback_reason: str = ""
+    """Of the first of them."""
+    reporter: str = "template"
+    """Who was asked to write."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +76,27 @@ def draft_all(
     The reporter gets no pixels: a run keeps none of its test studies.
     """
     texts: dict[str, list[str]] = {name: [] for name in (OURS, UNCHECKED, LIAR, CAUGHT)}
-    probabilities, fallbacks, generator = [], 0, np.random.default_rng(seed)
-    for found in evidence.of_images(vectors, traces):
+    probabilities, reasons, generator = [], [], np.random.default_rng(seed)
+    for vector, found in zip(vectors, evidence.of_images(vectors, traces), strict=True):
         case = Case(found.verdicts, found.hits, TECHNIQUE)
-        written = drafting.draft(case, at)
-        fallbacks += bool(written.fallback_reason)
+        written = drafting.draft(case, at._replace(content=np.ascontiguousarray(vector).tobytes()))
+        reasons += [written.fallback_reason] if written.fallback_reason else []
         lies = lying(case, generator)
         for raw, kept, draft in ((UNCHECKED, OURS, written.draft), (LIAR, CAUGHT, lies)):
             texts[raw].append(text_of(draft))
             texts[kept].append(_checked(draft, case))
         probabilities.append([np.nan if one.probability is None else one.probability for one in found.verdicts])
     table = np.array(probabilities, np.float64).reshape(-1, len(OBSERVATIONS))
-    return Drafts(texts[OURS], texts[UNCHECKED], texts[LIAR], texts[CAUGHT], table, fallbacks)
+    return Drafts(
+        texts[OURS],
+        texts[UNCHECKED],
+        texts[LIAR],
+        texts[CAUGHT],
+        table,
+        len(reasons),
+        next(iter(reasons), ""),
+        drafting.reporter.name,
+    )
 
 
 def lying(case: Case, generator: np.random.Generator) -> Draft:
