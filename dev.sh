@@ -35,7 +35,7 @@ check() {
 chain() {
     local began=$SECONDS
     $PYTHON train.py "$@"
-    $PYTHON evaluate.py reports=true
+    $PYTHON evaluate.py
     $PYTHON infer.py image=outputs/latest/samples/sample_3.png output=outputs/latest/answers/image
     $PYTHON infer.py "query=large left pleural effusion, no pneumothorax" output=outputs/latest/answers/text
     $PYTHON -m medxpert.summary
