@@ -79,7 +79,7 @@ def _more(found: Mapping[str, Any], text: Mapping[str, Any], contenders: Sequenc
     for name in contenders:
         cells = [_plain(found[name][key]) for _, key in _F1]
         hedges = _plain(found[name]["hedged_wrongly"])
-        overlap = (percent({"value": text[name][key]}) for key in ("bleu4", "rouge_l"))
+        overlap = (_plain({"value": text[name][key]} if name in text else {}) for key in ("bleu4", "rouge_l"))
         kind: Literal["main", "reference"] = "main" if name == OURS else "reference"
         yield Row(
             name, (*cells, hedges, *(_counted(found[name], key) for key in ("named", "asserted")), *overlap), kind
