@@ -20,20 +20,21 @@ from medxpert.documents.files import write
 from medxpert.drafting import Circumstances, Drafting
 from medxpert.drawing import QUERY, Tile, contact_sheet
 from medxpert.evidence.rule import Rule
-from medxpert.folders import atomic_file, explained, write_json
+from medxpert.folders import MANIFEST, atomic_file, explained, sha256, write_json
 from medxpert.gathering import Evidence, Found
 from medxpert.images.errors import ImageError
 from medxpert.indexes.gallery import DEFAULT_MATCH, Filter, Gallery, Match
 from medxpert.models.inference import open_encoder
 from medxpert.privacy import checked, strictest
 from medxpert.provenance import code
-from medxpert.querying import Query, image_query, text_query
+from medxpert.querying import Query, disagreeing, image_query, text_query
 from medxpert.report import NOTICE
 from medxpert.reporting import Case, Report
 from medxpert.run import Run
 from medxpert.words import Hit, Policy
 
 _COLUMNS = 3
+_DISAGREEING = "The similar cases do not agree with the query about: {}."
 _TILE_PX = 240
 _SENTENCES: dict[str, list[str]] = json.loads(files("medxpert").joinpath("limitations.json").read_text("utf-8"))
 
@@ -125,6 +126,11 @@ class Assistant:
         found = self.evidence.of_image(vector, query.traces)
         return self._answer(query, vector, found, _Shown(top_k, match, where), judged)
 
+    @property
+    def dry_run(self) -> bool:
+        """Whether what would be sent is only shown."""
+        return self._drafting.dry_run
+
     def tokens(self, paths: Sequence[Path]) -> int:
         """Estimate the tokens that one report takes, by the first image that can be read; 0 where nothing is sent."""
         for path in paths:
@@ -144,6 +150,7 @@ class Assistant:
             "encoder": self.encoder.fingerprint,
             "policy": self.policy,
             "rule": asdict(self.evidence.rule),
+            **self._hashes(),
             **self._drafting.made_with(),
         }
 
@@ -156,7 +163,10 @@ class Assistant:
         where = where or Filter()
         query = text_query(text).of_patient(where.exclude_patient or "")
         vector = self.encoder.encode_texts([text])[0]
-        return self._answer(query, vector, self.evidence.of_text(vector, query.traces), _Shown(top_k, match, where))
+        found = self.evidence.of_text(vector, query.traces)
+        denied = disagreeing(text, found.verdicts)
+        judged = Judgement(False, _DISAGREEING.format(", ".join(denied)), None, None, True) if denied else None
+        return self._answer(query, vector, found, _Shown(top_k, match, where), judged)
 
     def _answer(
         self, query: Query, vector: NDArray[np.float32], found: Found, shown: _Shown, judged: Judgement | None = None
@@ -175,6 +185,10 @@ class Assistant:
     def _circumstances(self, query: Query) -> Circumstances:
         return Circumstances(self._query_policy, self.gallery.policy, self._run.policy, query.content, query.burned_in)
 
+    def _hashes(self) -> dict[str, str]:
+        folders = {"index_sha256": self._run.index, "calibration_sha256": self._run.calibration}
+        return {name: sha256(folder / MANIFEST) for name, folder in folders.items()}
+
     def _limitations(self, query: Query) -> list[str]:
         sources = ", ".join(sorted(set(self.gallery.cases.column("source")))) or "unknown"
         told = _SENTENCES["image" if query.pixels is not None else "text"]
@@ -185,6 +199,8 @@ class Assistant:
             "run": self._run.path.name,
             "encoder": self.encoder.fingerprint,
             "index": self.gallery.made_by,
+            "rule": asdict(self.evidence.rule),
+            **self._hashes(),
             "indexed": len(self.gallery),
             "policy": self.policy,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -101,6 +101,7 @@ class Drafting:
                 "reporter_asked": self.reporter.name,
                 "model_id": written.reporter.model_id,
                 **_told(written.decision, self.reporter),
+                "probabilities": _known(case),
                 SCORES: {one.observation: dict(one.scores) for one in case.verdicts if one.scores},
             },
         )
@@ -137,6 +138,11 @@ class Drafting:
         case = case if decision.pixels else replace(case, pixels=None)
         return scrubbed(case) if decision.action == "send_scrubbed" else Scrubbed(case, {})
 
+    @property
+    def dry_run(self) -> bool:
+        """Whether what would be sent is only shown."""
+        return isinstance(self.reporter, RemoteReporter) and self.reporter.dry_run
+
     def tokens(self, case: Case, circumstances: Circumstances) -> int:
         """Estimate the tokens that one report takes; 0 where nothing would be sent."""
         decision = self.decision(circumstances)
@@ -158,7 +164,7 @@ class Drafting:
         if self._failures >= GIVEN_UP and decision.action != "refuse":
             return Written(template(case), template, f"{self.reporter.name} failed {GIVEN_UP} times in a row", decision)
         reporter = self.reporter
-        if isinstance(reporter, RemoteReporter) and reporter.dry_run:
+        if self.dry_run and isinstance(reporter, RemoteReporter):
             sent = (
                 decision.reason if decision.action == "refuse" else reporter.preview(self.reduced(case, decision).case)
             )
@@ -202,3 +208,7 @@ def _told(decision: Decision, reporter: Reporter) -> dict[str, Any]:
         "endpoint_kind": reporter.endpoint.kind,
         "pixels_sent": decision.pixels and decision.action != "refuse",
     }
+
+
+def _known(case: Case) -> dict[str, float]:
+    return {one.observation: one.probability for one in case.verdicts if one.probability is not None}

@@ -68,6 +68,8 @@ def _reports(cfg: DictConfig) -> Callable[[Subject], Part] | None:
     from medxpert.evaluation.reports.part import reports_of
 
     drafting = Drafting(build(cfg.reporter))
+    if drafting.dry_run:
+        raise ConfigError("reporter.dry_run=true writes no reports to measure; leave it out, or look at one: infer.py")
     return partial(reports_of, open_run(cfg.run), drafting, build(cfg.rule), cfg.seed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from medxpert.images.files import ImageFile, load
 from medxpert.images.header import DicomHeader, pseudonym, read_header
 from medxpert.images.source import head
 from medxpert.indexes.own import Traces
+from medxpert.labeler import label_report
+from medxpert.ontology import NEGATIVE, POSITIVE
+from medxpert.reporting import Verdict
 
 TEXT_TECHNIQUE = "No image was looked at: the query is a text, and what follows describes the similar cases."
 _PROJECTIONS = {"PA": "Frontal (PA)", "AP": "Frontal (AP)", "LATERAL": "Lateral"}
@@ -85,3 +89,10 @@ def _technique(header: DicomHeader) -> str:
     if projection is None:
         return "One radiograph, projection not stated."
     return f"{projection} radiograph, as its DICOM header says."
+
+
+def disagreeing(query: str, verdicts: Sequence[Verdict]) -> list[str]:
+    """Return the observations of which a query says the contrary of what the cases come to."""
+    asked = label_report(query)
+    contrary: dict[int | None, tuple[str, ...]] = {POSITIVE: ("absent",), NEGATIVE: ("present", "uncertain")}
+    return [one.observation for one in verdicts if one.status in contrary.get(asked[one.observation], ())]

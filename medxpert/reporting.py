@@ -117,7 +117,7 @@ class Problem:
     """One thing that the checker found wrong with a draft.
 
     Attributes:
-        kind: one of few, so that equal faults can be counted (`checker.KINDS`).
+        kind: one of few, so that equal faults can be counted (`checker.lexicon.KINDS`).
         where: "findings", "impression" or "diagnoses".
         text: the sentence, id or code that is wrong, as the draft has it; "" for what the draft leaves out.
         detail: what was expected and found.

@@ -181,3 +181,17 @@ def test_a_calibration_of_another_encoder(run):
     seal(run.calibration, {"encoder": "f", "policy": "open"})
     with pytest.raises(DataError, match="another encoder"):
         asking(run)
+
+
+def test_cases_that_do_not_agree_with_the_query_are_weak_evidence(run):
+    report = asking(run).ask_text("no edema", 2).report
+    assert "The similar cases do not agree with the query about: Edema." in report.limitations
+    assert {finding.support for finding in report.findings} == {"weak"}
+    assert {finding.support for finding in asking(run).ask_text("edema", 2).report.findings} == {"supported"}
+
+
+def test_provenance_names_index_calibration_rule_and_what_decided(run):
+    told = asking(run).ask_image(run.path / "new.png", 2).report.provenance
+    assert {len(told[name]) for name in ("index_sha256", "calibration_sha256")} == {64}
+    assert told["rule"] == {"present": 0.4, "uncertain": 0.2, "absent": 0.1}
+    assert told["probabilities"]["Edema"] == pytest.approx(0.9526, abs=1e-4)

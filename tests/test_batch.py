@@ -2,7 +2,8 @@
 
 import csv
 import json
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import PIL.Image
 import pytest
 
 from medxpert.assistant import Answer
-from medxpert.batch import Batch, found, recovered
+from medxpert.batch import Batch, found
+from medxpert.batch_table import recovered
 from medxpert.errors import ConfigError, DataError
 from medxpert.images.errors import ImageError
 from medxpert.indexes.own import Traces
@@ -40,6 +42,7 @@ class Assistant:
     report: Report = REPORT
     asked: list[str] = field(default_factory=list)
     stop_at: str = ""
+    dry_run: bool = False
 
     def ask_image(self, path, top_k, where):
         if path.name == self.stop_at:
@@ -104,11 +107,46 @@ def test_an_interrupted_batch_goes_on_behind_its_last_whole_row(films, tmp_path,
     second = Assistant()
     Batch(second, films, output, kind).run()
     assert first.asked == ["=b.PNG", "a.png", "broken.png"]
-    assert second.asked == ["c.jpg", "scan"]
+    assert second.asked == ["broken.png", "c.jpg", "scan"]
     assert len((output / f"reports.{kind}").read_text().splitlines()) == 5 + (kind == "csv")
     third = Assistant()
     Batch(third, films, output, kind).run()
-    assert third.asked == []
+    assert third.asked == ["broken.png"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_interrupted_at_the_first_image_it_begins_anew_with_one_header(films, tmp_path, kind):
+    with pytest.raises(KeyboardInterrupt):
+        Batch(Assistant(stop_at="=b.PNG"), films, tmp_path / "out", kind).run()
+    Batch(Assistant(), films, tmp_path / "out", kind).run()
+    assert len((tmp_path / "out" / f"reports.{kind}").read_text().splitlines()) == 5 + (kind == "csv")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_what_the_template_wrote_in_anothers_place_is_written_again(films, tmp_path, kind):
+    report = replace(REPORT, fallback_reason="server down")
+    assert Batch(Assistant(report=report), films, tmp_path / "out", kind).run() == "server down"
+    mended = Assistant()
+    assert Batch(mended, films, tmp_path / "out", kind).run() == ""
+    assert mended.asked == ["=b.PNG", "a.png", "broken.png", "c.jpg", "scan"]
+    assert len((tmp_path / "out" / f"reports.{kind}").read_text().splitlines()) == 5 + (kind == "csv")
+
+
+def test_a_dry_run_looks_at_one_image_and_writes_nothing(films, tmp_path):
+    dry = Assistant(dry_run=True)
+    assert Batch(dry, films, tmp_path / "out").run() == ""
+    assert dry.asked == ["=b.PNG"]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_names_that_are_no_text(films, tmp_path):
+    folder = os.fsencode(films / "deeper")
+    os.rename(folder + b"/c.jpg", folder + b"/\xff.jpg")
+    Batch(Assistant(), films, tmp_path / "out").run()
+    assert "deeper/\\xff.jpg" in {row["image"] for row in rows(tmp_path / "out")}
+    again = Assistant()
+    Batch(again, films, tmp_path / "out").run()
+    assert again.asked == ["broken.png"]
 
 
 def test_jsonl_holds_whole_reports(films, tmp_path):
@@ -126,7 +164,7 @@ def test_reports_of_two_kinds_are_not_mixed(films, tmp_path):
 
 
 def test_why_another_reporter_wrote_is_returned(films, tmp_path):
-    report = Report(**{**{name: getattr(REPORT, name) for name in REPORT.__slots__}, "fallback_reason": "no key"})
+    report = replace(REPORT, fallback_reason="no key")
     assert Batch(Assistant(report=report), films, tmp_path / "out").run() == "no key"
 
 

@@ -88,7 +88,8 @@ def _counts(report: Report) -> str:
     doubts = [(name, wording.SUPPORT[name], sum(one.support == name for one in report.findings)) for name in _DOUBTFUL]
     told += [(name, words, count) for name, words, count in doubts if count]
     if report.problems:
-        told.append(("", "problems found by the checker", len(report.problems)))
+        plural = "" if len(report.problems) == 1 else "s"
+        told.append(("", f"problem{plural} found by the checker", len(report.problems)))
     items = (f'<li class="{style}"><strong>{count}</strong> {words}</li>' for style, words, count in told)
     return f'<ul class="counts">{"".join(items)}</ul>'
 

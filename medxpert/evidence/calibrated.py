@@ -3,7 +3,8 @@
 Four sources may speak of an image. `zero-shot` is the positive less the negative prompt of an observation, `cases` the
 share of the similar cases whose labels name it, `probe` a linear classifier on the embedding, `caption` the labels of
 a caption. Each is made a probability by a slope and a bias per observation, and so is their weighted sum of log-odds
-(Platt, 1999; stacking: Wolpert, 1992). All of it is fitted on validation by `calibration.py`. `rule.py` does the rest.
+(Platt, 1999; stacking: Wolpert, 1992). `calibration/fit.py` fits the probe on training studies and all else on
+validation; `rule.py` does the rest.
 """
 
 from __future__ import annotations
