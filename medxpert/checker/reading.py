@@ -53,7 +53,7 @@ class Reading(NamedTuple):
     unread: tuple[str, ...]
     """Its sentences that assert nothing of the 14 and are no neutral form."""
     partial: tuple[str, ...]
-    """Clauses of its other sentences that assert nothing of the 14 and are more than filling words."""
+    """Clauses of its other sentences of which a part is not understood."""
     beyond: tuple[str, ...]
     """Words for what no evidence here is about."""
     comparison: tuple[str, ...]

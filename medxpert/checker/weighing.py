@@ -13,8 +13,8 @@
 - Severity: one step off, or stated where the evidence tells none, is weak; two steps off is unsupported. Not stating
   side or severity is no fault.
 - A general denial ("normal chest radiograph") is unsupported where anything that it denies is present and weak where
-  something is uncertain. Else it is supported if No Finding is present (where it denies everything) or at least half of
-  what it denies is absent; weak if anything is known of it; unsupported if nothing is.
+  something is uncertain. Else it is supported if No Finding is present (where it denies everything) or all that it
+  denies is absent; weak if anything is known of it; unsupported if nothing is.
 
 An assertion with several faults has the worst of their levels.
 """

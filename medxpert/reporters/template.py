@@ -33,7 +33,7 @@ class TemplateReporter:
 
     The impression names what is present, then what is uncertain, each in the order of urgency; an opacity is left out
     where something more exact is named in the same place. Where nothing abnormal is named it calls the chest normal if
-    No Finding is present, or if nothing speaks of No Finding and at least half of the pathologies are absent; else it
+    No Finding is present, or if nothing speaks of No Finding and all pathologies are absent; else it
     repeats the little that is known. For a text query it speaks of the similar cases.
     """
 
