@@ -6,11 +6,11 @@
   sentence says; where one of both says nothing, that is only noted; where the sentence says nothing of the finding's
   observation, the finding is unsupported;
 - citations that do not exist or are about something else are removed; a finding without any left is weak;
-- a sentence that the labeler cannot read is unsupported, except for a few neutral forms (`words.json`), and so are names
-  of what this evidence is never about, and measures; words that it does not know beside those that it reads make a
-  sentence weak;
-- words for change or for earlier images make it weak, since no earlier image was compared, and so do words that are more
-  exact about the place or the device than the evidence;
+- a sentence that the labeler cannot read is unsupported, except for a few neutral forms (`words.json`), and so are
+  names of what this evidence is never about, and measures; words that it does not know beside those that it reads make
+  a sentence weak;
+- words for change or for earlier images make it weak, since no earlier image was compared, and so do words that are
+  more exact about the place or the device than the evidence;
 - nothing that is said of a picture at the edge of what the model knows is more than weak;
 - of two statements that contradict each other, the one that the evidence supports less is weak at best.
 """

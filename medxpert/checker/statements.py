@@ -8,12 +8,13 @@ from typing import Literal
 
 from medxpert.checker.reading import Claim, Reading, read
 from medxpert.checker.weighing import LEVELS, Fault, weigh, weigh_denial, worst
+from medxpert.evidence.calibrated import SEVERITIES
 from medxpert.ontology import NO_FINDING, PATHOLOGIES
 from medxpert.reporting import Finding, Problem, Severity, Side, Support, Verdict
 
 Action = Literal["marked", "dropped", "noted"]
 _FIRMNESS = ("absent", "uncertain", "present")
-_SEVERITIES = ("", "mild", "moderate", "severe")
+_SEVERITIES = ("", *SEVERITIES)
 
 
 @dataclass

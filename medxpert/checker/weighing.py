@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from medxpert.checker.reading import Claim
+from medxpert.evidence.calibrated import SEVERITIES
 from medxpert.ontology import NO_FINDING, PATHOLOGIES
 from medxpert.reporting import Status, Support, Verdict
 
@@ -40,7 +41,6 @@ _FAULTS: Mapping[tuple[Status, str], tuple[str, Support]] = {
     ("absent", "uncertain"): ("overstated", "weak"),
 }
 """(the report says, the evidence says) -> what is wrong with that."""
-_SEVERITIES = ("mild", "moderate", "severe")
 
 
 class Fault(NamedTuple):
@@ -124,7 +124,7 @@ def _of_side(claim: Claim, verdict: Verdict) -> Iterator[Fault]:
 def _of_severity(claim: Claim, verdict: Verdict) -> Iterator[Fault]:
     said, known = claim.severity, verdict.severity
     if said and said != known:
-        far = bool(known) and abs(_SEVERITIES.index(said) - _SEVERITIES.index(known)) > 1
+        far = bool(known) and abs(SEVERITIES.index(said) - SEVERITIES.index(known)) > 1
         detail = f"{claim.observation}: the report says {said}, the evidence {known or 'no severity'}"
         yield Fault("severity", "unsupported" if far else "weak", detail)
 
