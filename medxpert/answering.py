@@ -1,7 +1,9 @@
-"""The chain of infer.py: open the run, ask the assistant, show and write the answer."""
+"""The chain of infer.py: open the run, hear or read what is asked, ask the assistant, show and write the answer."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -9,65 +11,140 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from medxpert.assistant import Answer, Assistant
+from medxpert.answer import Answer
+from medxpert.assistant import Assistant, Shown
 from medxpert.audit import Audit
 from medxpert.batch import Batch
 from medxpert.config.build import build
+from medxpert.delivery import Delivery
+from medxpert.documents.reply import reply_panel
 from medxpert.documents.terminal import panel
-from medxpert.drafting import DRY_RUN, Drafting
-from medxpert.errors import ConfigError, RemoteError
+from medxpert.drafting import Drafting
+from medxpert.errors import ConfigError, DataError, RemoteError
+from medxpert.gating import DRY_RUN, Gate
 from medxpert.run import open_run
 
 _SHOWN = ("view", "label", "split", "policy", "source")
-_ASKED = ("image", "images", "query")
+_USUAL_EXPORTS = {"json", "markdown", "html"}
+_HELP = "see python infer.py --help"
 
 
 def answer(cfg: DictConfig) -> None:
-    """Answer the configured query: table and report on stdout, files where `output` says.
+    """Answer what is asked: table, report and reply on stdout, files where `output` says.
 
     Raises:
-        ConfigError: not exactly one of image, images and query is given.
-        RemoteError: the reporter asked for did not write the report; the template's was shown and written.
+        ConfigError: it is not clear what is asked.
+        DataError: a recording was not understood, or a format cannot hold the answer; all else was shown and written.
+        RemoteError: a model asked for did not write the report or the reply; the offline ones were shown and written.
     """
-    if sum(cfg[name] is not None for name in _ASKED) != 1:
-        raise ConfigError("give one of image=FILE, images=FOLDER and query='some text'; see python infer.py --help")
-    console = Console()
-    assistant = Assistant(open_run(cfg.run), _drafting(cfg, console), build(cfg.rule), cfg.policy)
-    reason = _answer_folder(cfg, assistant) if cfg.images is not None else _answer_one(cfg, assistant, console)
+    _check(cfg)
+    asking = Asking(cfg, Console())
+    reason = asking.folder() if cfg.images is not None else asking.one()
     if reason:
         raise RemoteError(reason)
 
 
-def _drafting(cfg: DictConfig, console: Console) -> Drafting:
-    def show(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    return Drafting(build(cfg.reporter), Audit(), cfg.unsupported, cfg.confirm_no_text, show)
-
-
-def _answer_one(cfg: DictConfig, assistant: Assistant, console: Console) -> str:
-    where = build(cfg.filter)
-    if cfg.image is not None:
-        found = assistant.ask_image(Path(cfg.image), cfg.top_k, cfg.match, where)
-    else:
-        found = assistant.ask_text(cfg.query, cfg.top_k, cfg.match, where)
-    tables = [hit_table(found)] if found.hits else []
-    console.print(Group(*tables, panel(found.report)))
-    if cfg.output is not None:
-        for path in assistant.write(found, Path(cfg.output)):
-            console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
-    reason = found.report.fallback_reason
-    return "" if reason == DRY_RUN else reason
+def _check(cfg: DictConfig) -> None:
+    image, images, query, question, prior, audio = (
+        cfg[name] is not None for name in ("image", "images", "query", "question", "prior", "audio")
+    )
+    if image + images + (query or (audio and not image)) != 1:
+        raise ConfigError(f"give one of image=FILE, images=FOLDER, query='some text' and audio=FILE; {_HELP}")
+    for given, name in ((question, "question"), (prior, "prior")):
+        if given and not image:
+            raise ConfigError(f"{name}= is about one image; give image=FILE, too; {_HELP}")
+    if audio and (question or images or query):
+        raise ConfigError("audio= holds the question about image=, or the query; leave question=, query=, images= out")
 
 
-def _answer_folder(cfg: DictConfig, assistant: Assistant) -> str:
-    if cfg.output is None:
-        raise ConfigError("images= writes one row per image: give output=DIR")
-    asked = [name for name, usual in (("top_k", 5), ("match", "both")) if cfg[name] != usual]
-    asked += [f"filter.{name}" for name, value in cfg.filter.items() if value and name in _SHOWN]
-    if asked:
-        raise ConfigError(f"{asked[0]}= chooses what is shown of one answer; leave it out with images=")
-    return Batch(assistant, Path(cfg.images), Path(cfg.output), cfg.format, build(cfg.filter)).run()
+@dataclass(frozen=True)
+class Asking:
+    """One call of infer.py.
+
+    Attributes:
+        cfg: as composed.
+        console: to show things on.
+    """
+
+    cfg: DictConfig
+    console: Console
+    audit: Audit = field(default_factory=Audit)
+
+    @cached_property
+    def assistant(self) -> Assistant:
+        """The one that is asked."""
+        cfg = self.cfg
+        run = open_run(cfg.run)
+        gate = Gate(build(cfg.reporter), self.audit, cfg.confirm_no_text, self._say)
+        return Assistant(run, Drafting(gate, cfg.unsupported), build(cfg.rule), cfg.policy, build(cfg.captioner))
+
+    def one(self) -> str:
+        """Answer one query; return why a model asked for did not answer, "" where it did."""
+        found = self._answered()
+        tables = [hit_table(found)] if found.hits else []
+        told = panel(found.report) if found.reply is None else reply_panel(found.reply)
+        self.console.print(Group(*tables, told))
+        faults = self._written(found)
+        if faults:
+            raise DataError("; ".join(faults))
+        reason = found.reply.fallback_reason if found.reply else found.report.fallback_reason
+        return "" if reason == DRY_RUN else reason
+
+    def folder(self) -> str:
+        """Report on a folder; return why a model asked for did not write, "" where it did."""
+        cfg = self.cfg
+        if cfg.output is None:
+            raise ConfigError("images= writes one row per image: give output=DIR")
+        asked = [name for name, usual in (("top_k", 5), ("match", "both")) if cfg[name] != usual]
+        asked += [f"filter.{name}" for name, value in cfg.filter.items() if value and name in _SHOWN]
+        if asked:
+            raise ConfigError(f"{asked[0]}= chooses what is shown of one answer; leave it out with images=")
+        if set(cfg.export) != _USUAL_EXPORTS:
+            raise ConfigError("export= writes one answer; with images=, format= says what is written")
+        return Batch(self.assistant, Path(cfg.images), Path(cfg.output), cfg.format, build(cfg.filter)).run()
+
+    def _answered(self) -> Answer:
+        cfg = self.cfg
+        heard = self._heard() if cfg.audio is not None else None
+        shown = Shown(cfg.top_k, cfg.match, build(cfg.filter))
+        if cfg.image is None:
+            return self.assistant.ask_text(cfg.query if heard is None else heard, shown)
+        image, prior = Path(cfg.image), Path(cfg.prior) if cfg.prior is not None else None
+        question = cfg.question if heard is None else heard
+        if question is None:
+            return self.assistant.ask_image(image, shown, prior)
+        return self.assistant.ask_question(image, question, shown, prior)
+
+    def _heard(self) -> str:
+        # needs no sound library where nothing is said
+        from medxpert.hearing import Hearing
+
+        heard = Hearing(build(self.cfg.recogniser), self.audit).heard(Path(self.cfg.audio), self.cfg.policy)
+        if not heard.text:
+            typed = "question=" if self.cfg.image is not None else "query="
+            raise DataError(f"audio={self.cfg.audio} was not understood: {heard.reason}; say it again, or type {typed}")
+        self._say(f"heard: {heard.text}")
+        return heard.text
+
+    def _written(self, found: Answer) -> list[str]:
+        """Write what is asked for; return what could not be written."""
+        folder = self._output()
+        if folder is None:
+            return []
+        delivered = Delivery(self.assistant.gallery, build(self.cfg.export) or {}).write(found, folder)
+        for path in delivered.paths:
+            self._say(f"wrote {path}")
+        return delivered.faults
+
+    def _output(self) -> Path | None:
+        if self.cfg.output is not None:
+            return Path(self.cfg.output)
+        if set(self.cfg.export) == _USUAL_EXPORTS:
+            return None
+        return Path(f"{Path(self.cfg.image or 'query').stem}-report")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def hit_table(answer: Answer) -> Table:

@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from medxpert.assistant import Assistant
+from medxpert.assistant import Assistant, Shown
 from medxpert.batch_table import COLUMNS, as_line, cell, line, recovered, summary
 from medxpert.documents.document import as_json
-from medxpert.drafting import DRY_RUN
 from medxpert.errors import ConfigError, DataError
 from medxpert.folders import explained, read_json, write_json
+from medxpert.gating import DRY_RUN
 from medxpert.images.dataset import SUFFIXES, is_dicom
 from medxpert.images.errors import ImageError
 from medxpert.images.source import head
@@ -122,7 +122,7 @@ class Batch:
 
     def _row(self, name: str, path: Path) -> dict[str, Any]:
         try:
-            answer = self.assistant.ask_image(path, 1, where=self.where)
+            answer = self.assistant.ask_image(path, Shown(1, where=self.where))
         except ImageError as error:
             known = {"image": name, "error": self._nameless(error), "policy": self.assistant.policy}
             return dict.fromkeys(COLUMNS, "") | known

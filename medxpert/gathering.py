@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,17 @@ class Found(NamedTuple):
     """One per observation."""
     hits: Sequence[Hit]
     """The training cases that voted, the nearest first."""
+
+
+class Caption(NamedTuple):
+    """What a captioner says of an image, and how far it is trusted."""
+
+    text: str = ""
+    trust: Mapping[int, float] = MappingProxyType({})
+    """As `Captioner.trust`."""
+
+
+NO_CAPTION = Caption()
 
 
 class Evidence:
@@ -64,11 +76,11 @@ class Evidence:
         """What tells images that the model knows nothing of."""
         return stored_abstention.read(self._run.calibration, self._cure)
 
-    def of_image(self, vector: NDArray[np.float32], traces: Traces, caption: str = "") -> Found:
+    def of_image(self, vector: NDArray[np.float32], traces: Traces, caption: Caption = NO_CAPTION) -> Found:
         """Weigh the evidence for an image at unit row [D]; cases of its own patient are none."""
         hits = self._gallery.evidence(vector, NEIGHBOURS, traces)
         raw = self.calibration.raw(vector[None]) | {CASES: vote_of(hits)}
-        told = {CAPTION: caption_odds(caption)} if caption else {}
+        told = {CAPTION: caption_odds(*caption)} if caption.text else {}
         return self._weighed(self.calibration.log_odds(raw) | told, hits, vector)
 
     def of_images(self, vectors: NDArray[np.floating], traces: Sequence[Traces]) -> Iterator[Found]:

@@ -13,13 +13,15 @@ from medxpert.config.build import build
 from medxpert.drafting import Drafting
 from medxpert.errors import ConfigError, RemoteError
 from medxpert.evaluation.evaluate import Options, compare, evaluate_embeddings, evaluate_run
+from medxpert.evaluation.publish import TABLES
 from medxpert.evaluation.result import SplitResult
 from medxpert.evaluation.subject import Part, Subject
+from medxpert.gating import Gate
 from medxpert.run import Run, open_run
 
 _ALONE = {
-    "embeddings": ("transfer", "compare", "reports"),
-    "compare": ("probe", "protocol", "transfer", "train", "reports"),
+    "embeddings": ("transfer", "compare", "reports", "questions"),
+    "compare": ("probe", "protocol", "transfer", "train", "reports", "questions"),
 }
 """What cannot be asked for together."""
 
@@ -32,8 +34,9 @@ def measure(cfg: DictConfig) -> None:
         RemoteError: the reporter that was to be measured did not write every report.
     """
     _check(cfg)
-    options = Options(cfg.seed, cfg.probe, build(cfg.get("protocol")), cfg.details, _reports(cfg))
     output = Path(cfg.output) if cfg.output else None
+    asked = _reports(cfg), _questions(cfg, output)
+    options = Options(cfg.seed, cfg.probe, build(cfg.get("protocol")), cfg.details, *asked)
     if cfg.compare:
         compare(_names(cfg.compare), cfg.split, options, output)
     elif cfg.embeddings:
@@ -67,10 +70,21 @@ def _reports(cfg: DictConfig) -> Callable[[Subject], Part] | None:
     # its word counts and gates take a second that nothing else needs
     from medxpert.evaluation.reports.part import reports_of
 
-    drafting = Drafting(build(cfg.reporter))
-    if drafting.dry_run:
+    drafting = Drafting(Gate(build(cfg.reporter)))
+    if drafting.gate.dry_run:
         raise ConfigError("reporter.dry_run=true writes no reports to measure; leave it out, or look at one: infer.py")
     return partial(reports_of, open_run(cfg.run), drafting, build(cfg.rule), cfg.seed)
+
+
+def _questions(cfg: DictConfig, output: Path | None) -> Callable[[Subject], Part] | None:
+    if not cfg.get("questions"):
+        return None
+    # what reads questions takes a second that nothing else needs
+    from medxpert.evaluation.questions.part import check_askable, questions_of
+
+    run = open_run(cfg.run)
+    check_askable(run, cfg.split)
+    return partial(questions_of, run, build(cfg.rule), (output or run.path) / TABLES, cfg.seed)
 
 
 def _extra(run: Run, cfg: DictConfig) -> list[Callable[[], Part]]:

@@ -12,8 +12,8 @@ from medxpert.reporting import Endpoint
 from medxpert.run import OUTPUTS
 from medxpert.words import POLICIES, Policy
 
-Destination = Literal["machine", "logger", "service"]
-"""This machine (files, local models), an experiment logger that uploads, a remote reporter or recogniser."""
+Destination = Literal["machine", "logger", "hub"]
+"""This machine (files, local models), an experiment logger that uploads, a hub that publishes models."""
 
 _WAY_OUT = (
     "keep it here (reporter=template, reporter=transformers, or reporter=openai on this machine) or use a service "
@@ -53,7 +53,7 @@ def without_credentials(location: str) -> str:
 
 
 def may_leave(policy: str, destination: Destination) -> bool:
-    """Tell whether pictures, texts and embeddings under this policy may go there.
+    """Tell whether pictures, texts, embeddings and weights under this policy may go there.
 
     Open data may go anywhere. Credentialed data (PhysioNet forbids third parties) and private data stay on
     the machine. Counts, losses and metrics are not asked about: they may always be logged.

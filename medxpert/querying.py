@@ -22,6 +22,7 @@ from medxpert.ontology import NEGATIVE, POSITIVE
 from medxpert.reporting import Verdict
 
 TEXT_TECHNIQUE = "No image was looked at: the query is a text, and what follows describes the similar cases."
+NO_HEADER = DicomHeader()
 _PROJECTIONS = {"PA": "Frontal (PA)", "AP": "Frontal (AP)", "LATERAL": "Lateral"}
 
 
@@ -34,7 +35,7 @@ class Query:
         technique: one sentence that says what was looked at.
         traces: whose it is.
         content: what identifies it: the pixels' bytes, or the text's.
-        burned_in: BurnedInAnnotation, "YES", "NO" or "".
+        header: what its DICOM header says.
         pixels: uint8 [S, S]; None for a text.
     """
 
@@ -42,12 +43,21 @@ class Query:
     technique: str
     traces: Traces
     content: bytes
-    burned_in: str = ""
+    header: DicomHeader = NO_HEADER
     pixels: NDArray[np.uint8] | None = None
 
     def of_patient(self, patient_id: str) -> Query:
         """Return the query as that of a patient whom the user names, beside those whom the image names."""
         return replace(self, traces=self.traces._replace(patient_ids=(*self.traces.patient_ids, patient_id)))
+
+    def beside(self, other: Query) -> Query:
+        """Return the query as one of the patient whom another image shows, too."""
+        return replace(self, traces=self.traces._replace(others=(*self.traces.others, other.traces)))
+
+    @property
+    def burned_in(self) -> str:
+        """BurnedInAnnotation, "YES", "NO" or "" where nobody said."""
+        return self.header.burned_in
 
     @property
     def text(self) -> str:
@@ -62,10 +72,10 @@ def image_query(path: Path, side: int) -> Query:
         ImageError: it cannot be read.
     """
     pixels = load(ImageFile(path), side)
-    header = read_header(path) if path.suffix.lower() in SUFFIXES or is_dicom(head(path)) else DicomHeader()
+    header = read_header(path) if path.suffix.lower() in SUFFIXES or is_dicom(head(path)) else NO_HEADER
     content = pixels.tobytes()
     traces = Traces(os.path.realpath(path), hashlib.sha256(content).hexdigest(), _names_of(header.patient_id))
-    return Query(str(path), _technique(header), traces, content, header.burned_in, pixels)
+    return Query(str(path), _technique(header), traces, content, header, pixels)
 
 
 def text_query(text: str) -> Query:

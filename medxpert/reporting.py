@@ -15,6 +15,7 @@ Status = Literal["present", "absent", "uncertain"]
 Side = Literal["", "left", "right", "bilateral"]
 Severity = Literal["", "mild", "moderate", "severe"]
 Support = Literal["supported", "weak", "unsupported"]
+Course = Literal["new", "resolved", "worse", "better", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Verdict:
         severity: likewise.
         scores: source of evidence ("zero-shot", "cases", "probe", "caption") -> its own calibrated probability.
         cases: similar cases whose labels agree with the status, the nearest first, as study ids.
-        contradictory: whether one source is sure that it is there and another that it is not.
+        contradictory: whether one source is sure of it and another sure of the contrary.
+        sides, severities: each -> its probability, given that the observation is there; empty where no image tells.
     """
 
     observation: str
@@ -40,6 +42,26 @@ class Verdict:
     scores: Mapping[str, float] = field(default_factory=dict)
     cases: tuple[str, ...] = ()
     contradictory: bool = False
+    sides: Mapping[str, float] = field(default_factory=dict)
+    severities: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one observation between a prior image (`before`) and the current one (`now`).
+
+    Attributes:
+        course: the one named, even where "unchanged" is somewhat likelier; "" where the evidence does not tell.
+        probability: of that course; None where nothing is known of either image.
+        courses: each course -> its probability; they sum to 1. Empty where nothing is known.
+    """
+
+    observation: str
+    course: Course | Literal[""]
+    probability: float | None
+    courses: Mapping[Course, float]
+    before: Verdict
+    now: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +72,7 @@ class Case:
         verdicts: one per observation, in the order of `ontology.OBSERVATIONS`.
         hits: similar cases, best first; all that a verdict cites are among them.
         technique: one sentence that says what was looked at.
-        query: the text that was asked for; "" where an image is the query.
+        query: the text that was asked for; "" for an image.
         caption: of the image, where there is a captioner.
         pixels: uint8 [S, S] of the image; None for a text, or where pixels may not reach the reporter.
         doubt: why nothing that is said of the image can be more than weak; "" where all is well.
@@ -67,11 +89,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One code of ICD-10-CM with its official description."""
+    """One code of ICD-10-CM with its official description.
+
+    Attributes:
+        needs: what a billable code below it would still have to state ("acute or chronic"); empty where it is billable.
+    """
 
     code: str
     description: str
     billable: bool
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +115,7 @@ class Finding:
 
     Attributes:
         sentence: as it is printed.
-        laterality: "" where not said.
-        severity: "" where not said.
+        laterality, severity: "" where not said.
         evidence: what it rests on: study ids of similar cases, and names of scores.
         support: what the checker found; None before it looked.
     """
@@ -117,11 +143,11 @@ class Problem:
     """One thing that the checker found wrong with a draft.
 
     Attributes:
-        kind: one of few, so that equal faults can be counted (`checker.lexicon.KINDS`).
+        kind: one of few (`checker.lexicon.KINDS`).
         where: "findings", "impression" or "diagnoses".
-        text: the sentence, id or code that is wrong, as the draft has it; "" for what the draft leaves out.
+        text: what is wrong, as the draft has it; "" for what the draft leaves out.
         detail: what was expected and found.
-        action: what was done about it: "marked" or "dropped" in the report, or "noted" here only.
+        action: "marked" or "dropped" in the report, or "noted" here only.
     """
 
     kind: str
@@ -146,7 +172,8 @@ class Report:
         abstained: whether the system refused to report on the image.
         abstain_reason: why; "" where it did not.
         fallback_reason: why another reporter than the one asked for wrote it; "" where none did.
-        problems: what the checker found.
+        changes: against a prior image, one per observation; none without a prior.
+        caption: of the image, by a captioner; evidence, never a finding.
         provenance: run, index, encoder, reporter, model id, time, policy and the gate's decision, as JSON values.
     """
 
@@ -161,6 +188,8 @@ class Report:
     abstain_reason: str = ""
     fallback_reason: str = ""
     problems: tuple[Problem, ...] = ()
+    changes: tuple[Change, ...] = ()
+    caption: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -169,9 +198,9 @@ class Endpoint:
     """Where a reporter or recogniser sends what it is given.
 
     Attributes:
-        kind: "local" never leaves this machine; "attested" is a named service that somebody stated, with a date, to
-            retain nothing; "public" is everything else, every bare API key included.
-        name: what a person would call it, such as "this machine" or "Vertex project p in europe-west4".
+        kind: "local" never leaves this machine; "attested" is a service that somebody stated, with a date, to retain
+            nothing; "public" is everything else, every bare API key included.
+        name: what a person would call it, such as "this machine".
     """
 
     kind: Literal["local", "attested", "public"]

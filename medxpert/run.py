@@ -21,6 +21,10 @@ from medxpert.words import Policy
 
 OUTPUTS = Path("outputs")
 LATEST = "latest"
+LATEST_CAPTION = "latest_caption"
+"""Beside `LATEST`, which names runs of encoders: the last finished run of a captioner."""
+CAPTIONER = "captioner"
+"""Kind of a run, in its provenance, whose model writes captions; its folder within the run."""
 LAST = "checkpoints/last.ckpt"
 """Of a run: what an interrupted training goes on from."""
 PROVENANCE = "provenance.json"
@@ -56,6 +60,11 @@ class Run:
     def model(self) -> Path:
         """Folder of the exported encoder."""
         return self.path / "model"
+
+    @property
+    def captioner(self) -> Path:
+        """Folder of the exported captioner, of a run that has one."""
+        return self.path / CAPTIONER
 
     @property
     def index(self) -> Path:
@@ -119,7 +128,7 @@ def write_embeddings(folder: Path, arrays: Mapping[str, NDArray], cases: Path, f
 
 
 def finish_run(path: Path, provenance: Mapping[str, Any]) -> Run:
-    """Declare a run complete: write its provenance, then let outputs/latest point to it.
+    """Declare a run complete: write its provenance, then let outputs/latest (latest_caption) point to it.
 
     A sweep lets it point to its best job instead, when all are done.
     """
@@ -130,16 +139,17 @@ def finish_run(path: Path, provenance: Mapping[str, Any]) -> Run:
 
 
 def point_latest(path: Path) -> None:
-    """Let `latest` name the run: a symlink, or a text file where symlinks are refused.
+    """Let `latest` name the run, `latest_caption` one of a captioner: a symlink, or a text file where it is refused.
 
     It stands in outputs/ for every run below it, those of sweeps included, else beside the run.
     """
     outputs = OUTPUTS.resolve()
     folder = outputs if path.resolve().is_relative_to(outputs) else path.resolve().parent
-    latest = folder / LATEST
+    name = LATEST_CAPTION if _is_captioner(path) else LATEST
+    latest = folder / name
     if latest.exists() and not latest.is_symlink() and not _names_a_run(latest):
         raise ConfigError(f"{latest} is not ours to replace; move it away or give another hydra.run.dir")
-    target, sibling = path.resolve().relative_to(folder), folder / f".{LATEST}.{os.getpid()}"
+    target, sibling = path.resolve().relative_to(folder), folder / f".{name}.{os.getpid()}"
     with explained(latest):
         try:
             sibling.symlink_to(target)
@@ -157,10 +167,46 @@ def open_run(name: str | Path, outputs: Path = OUTPUTS) -> Run:
     """Open a run by folder, by its name under outputs/, or as "latest".
 
     Raises:
-        ConfigError: there is no such run.
+        ConfigError: there is no such run, or its model writes captions and embeds nothing.
         DataError: the run was interrupted before it was complete.
     """
-    path = _locate(str(name), outputs)
+    run = _complete(_locate(str(name), outputs))
+    if _is_captioner(run.path):
+        raise ConfigError(
+            f"run={name} is a run of a captioner, which embeds nothing; give one of an encoder (run=latest), and this "
+            f"one as captioner=blip captioner.run={name}"
+        )
+    return run
+
+
+def open_caption_run(name: str | Path, outputs: Path = OUTPUTS) -> Run:
+    """Open a run of a captioner by folder, by its name under outputs/, or as "latest_caption".
+
+    Raises:
+        ConfigError: there is no such run, or it is one of an encoder.
+        DataError: the run was interrupted before it was complete.
+    """
+    try:
+        path = _locate(str(name), outputs)
+    except ConfigError as error:
+        raise ConfigError(
+            f"captioner.run={name} does not exist; make one: python train.py model=blip_tiny, or give captioner.model="
+        ) from error
+    run = _complete(path)
+    if not _is_captioner(path):
+        raise ConfigError(
+            f"captioner.run={name} is a run of an encoder, which writes no captions; "
+            "make one that does: python train.py model=blip_tiny"
+        )
+    return run
+
+
+def _is_captioner(path: Path) -> bool:
+    """Tell whether a complete run's model writes captions."""
+    return (path / PROVENANCE).is_file() and read_json(path / PROVENANCE).get("kind") == CAPTIONER
+
+
+def _complete(path: Path) -> Run:
     if not (path / PROVENANCE).is_file():
         raise DataError(
             f"run {path} is not complete (no {PROVENANCE}: training was interrupted); "
@@ -170,13 +216,14 @@ def open_run(name: str | Path, outputs: Path = OUTPUTS) -> Run:
 
 
 def _locate(name: str, outputs: Path) -> Path:
-    if name == LATEST and (outputs / LATEST).is_file():
-        name = (outputs / LATEST).read_text(encoding="utf-8").strip()
+    if name in (LATEST, LATEST_CAPTION) and (outputs / name).is_file():
+        name = (outputs / name).read_text(encoding="utf-8").strip()
     for path in (Path(name), outputs / name):
         if path.is_dir():
             return path.resolve()
     found = sorted(
-        (p.name for p in outputs.glob("*/") if (p / PROVENANCE).is_file() and p.name != LATEST), reverse=True
+        (p.name for p in outputs.glob("*/") if (p / PROVENANCE).is_file() and p.name not in (LATEST, LATEST_CAPTION)),
+        reverse=True,
     )
     known = f"; {outputs} holds {', '.join(found[:3])}" if found else "; make one: python train.py"
     raise ConfigError(f"run={name} does not exist{known}")

@@ -69,18 +69,20 @@ def scrubbed(case: Case, secrets: Iterable[str] = ()) -> Scrubbed:
 
 def restored(draft: Draft, aliases: Mapping[str, str]) -> Draft:
     """Put the study ids back into a draft that was written about a scrubbed case; unknown names stay as they are."""
-    if not aliases:
-        return draft
-    expression = re.compile(_any_of(aliases), re.IGNORECASE)
-
-    def named(text: str) -> str:
-        return expression.sub(lambda found: aliases[found[0].lower()], text)
-
+    named = renaming(aliases)
     return replace(
         draft,
         findings=tuple(_restored(finding, aliases, named) for finding in draft.findings),
         impression=tuple(map(named, draft.impression)),
     )
+
+
+def renaming(aliases: Mapping[str, str]) -> Callable[[str], str]:
+    """Return what puts study ids in the place of aliases in a text."""
+    if not aliases:
+        return str
+    expression = re.compile(_any_of(aliases), re.IGNORECASE)
+    return lambda text: expression.sub(lambda found: aliases[found[0].lower()], text)
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:

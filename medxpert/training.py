@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import csv
 import logging
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import yaml
 from omegaconf import DictConfig
 
+from medxpert.bookkeeping import provenance, write_config, write_rejected
 from medxpert.calibration.write import MOST_FILMS, write_calibration
 from medxpert.callbacks.loggers import closing, log_config
 from medxpert.callbacks.panel import log_panel
 from medxpert.callbacks.saving import BestCheckpoint
 from medxpert.config.build import build, resolve
+from medxpert.config.quiet import quieten
 from medxpert.distributed import leave_group
 from medxpert.embedding import Start, encoding, films_of, publish, starting_point
 from medxpert.errors import ConfigError
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
 from medxpert.evaluation.tables.split import tables
-from medxpert.folders import atomic_file, explained
+from medxpert.folders import explained
 from medxpert.interruption import interruptible
 from medxpert.models.clip import CLIP
 from medxpert.models.interpolation import interpolate
 from medxpert.parts import Parts, assemble, starting_model
 from medxpert.privacy import strictest
-from medxpert.provenance import environment
 from medxpert.resuming import Job, job_of, keep_curves, kept_config
 from medxpert.run import Run, finish_run
 from medxpert.tables.console import show
-from medxpert.words import Policy, Rejected
 
 _MODEL = "model."
 log = logging.getLogger(__name__)
@@ -123,41 +119,13 @@ def exported(job: Job, parts: Parts, last: Mapping[str, torch.Tensor]) -> CLIP:
     return model.to(parts.trainer.strategy.root_device)
 
 
-def quieten() -> None:
-    """Keep advertisements and remarks about the library's own insides off the terminal."""
-    for insides in (
-        "pytorch_lightning.utilities.rank_zero",
-        "pytorch_lightning.trainer.connectors.signal_connector",
-        "lightning_fabric.utilities.distributed",
-    ):
-        logging.getLogger(insides).setLevel(logging.WARNING)
-    for remark in (
-        "Found .* in eval mode",
-        "`isinstance\\(treespec",
-        "The number of training batches",
-        "You're resuming from a checkpoint that ended before the epoch ended",  # the data module remembers the place
-        ".* does not have many workers",
-        "The `srun` command is available",
-        "It is recommended to use `self.log",  # every rank computes the same figures
-        "Checkpoint directory .* exists and is not empty",
-        "Experiment logs directory .* exists and is not empty",
-    ):
-        warnings.filterwarnings("ignore", message=remark)
-
-
-def write_config(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write the composed configuration, secrets left out."""
-    with atomic_file(folder / "config.yaml") as sibling:
-        sibling.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
 def finish(job: Job, parts: Parts, start: Start, model: CLIP, seconds: float | None) -> None:
     """Export, embed, index, measure on validation, and let outputs/latest point here."""
     stores, folder = parts.data.stores, job.folder
     vectors = publish(folder, model, stores, start, partial(build, job.cfg.index))
     write_calibration(Run(folder), films_of(stores["val"], MOST_FILMS), encoding(model), job.cfg.seed)
     write_rejected(folder / "rejected.csv", parts.data.rejected, model.policy)
-    known = {**provenance(job, parts, start), "policy": model.policy, "training_seconds": seconds}
+    known = {**made_with(job, parts, start), "policy": model.policy, "training_seconds": seconds}
     result = measure_run(Run(folder), "val", start.stage, job.cfg.seed)
     write_metrics(folder / METRICS, result, known["policy"])
     finish_run(folder, known)
@@ -165,28 +133,10 @@ def finish(job: Job, parts: Parts, start: Start, model: CLIP, seconds: float | N
     show(tables(result), known["policy"], [str(folder)], details=False)
 
 
-def provenance(job: Job, parts: Parts, start: Start) -> dict[str, Any]:
+def made_with(job: Job, parts: Parts, start: Start) -> dict[str, Any]:
     """Return what the run was made with."""
-    stores = parts.data.stores
     return {
-        **environment(),
-        "seed": job.cfg.seed,
-        "model": job.choices["model"],
-        "data": job.choices["data"],
+        **provenance(job, parts.data, parts.trainer.global_step, parts.trainer.world_size),
         "pretrained": parts.pretrained.known if parts.pretrained else None,
         "starting_stage": start.stage,
-        "stores": {split: store.fingerprint for split, store in stores.items()},
-        "studies": {split: len(store) for split, store in stores.items()},
-        "rejected": len(parts.data.rejected),
-        "leaks": parts.data.leaks,
-        "steps": parts.trainer.global_step,
-        "processes": parts.trainer.world_size,
     }
-
-
-def write_rejected(path: Path, rejected: Sequence[Rejected], policy: Policy) -> None:
-    """List what was left out, and why."""
-    with atomic_file(path) as sibling, sibling.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("where", "reason", "detail", "policy"))
-        rows.writerows((item.where, item.reason, item.detail, policy) for item in rejected)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from medxpert.audit import KEY, LOG, Audit
-from medxpert.drafting import DRY_RUN, Circumstances, Drafting
+from medxpert.drafting import Drafting
 from medxpert.errors import ConfigError, RemoteError
+from medxpert.gating import DRY_RUN, Circumstances, Gate
 from medxpert.ontology import OBSERVATIONS
 from medxpert.reporters.template import TemplateReporter
 from medxpert.reporting import Case, Draft, Endpoint, Finding, Verdict
@@ -70,7 +71,7 @@ def noted(audit):
 
 
 def test_template_writes_a_report_whose_findings_are_supported_and_nothing_is_noted(audit):
-    report = Drafting(TemplateReporter(), audit).report(case(), Circumstances("private", "open", "open", b""))
+    report = Drafting(Gate(TemplateReporter(), audit)).report(case(), Circumstances("private", "open", "open", b""))
     assert (report.reporter, report.fallback_reason, report.problems) == ("template", "", ())
     assert {finding.support for finding in report.findings} == {"supported"}
     assert report.provenance["gate"].endswith("nothing leaves this machine")
@@ -80,7 +81,7 @@ def test_template_writes_a_report_whose_findings_are_supported_and_nothing_is_no
 
 def test_a_public_service_gets_aliases_and_no_dates_and_its_citations_come_back(audit):
     remote = Remote(draft=EDEMA)
-    report = Drafting(remote, audit).report(case(pixels=np.zeros((8, 8), np.uint8)), OPEN)
+    report = Drafting(Gate(remote, audit)).report(case(pixels=np.zeros((8, 8), np.uint8)), OPEN)
     assert report.reporter == "remote"
     assert report.findings[0].evidence == ("secret-2",)
     (sent,) = remote.sent
@@ -93,7 +94,7 @@ def test_a_public_service_gets_aliases_and_no_dates_and_its_citations_come_back(
 
 def test_what_goes_to_this_machine_is_not_scrubbed(audit):
     remote = Remote(LOCAL, EDEMA, send_image=True)
-    Drafting(remote, audit).report(case(pixels=np.zeros((8, 8), np.uint8)), OPEN._replace(query="private"))
+    Drafting(Gate(remote, audit)).report(case(pixels=np.zeros((8, 8), np.uint8)), OPEN._replace(query="private"))
     assert remote.sent[0].hits == HITS
     assert remote.sent[0].pixels is not None
 
@@ -101,7 +102,7 @@ def test_what_goes_to_this_machine_is_not_scrubbed(audit):
 @pytest.mark.parametrize("whose", ["query", "evidence", "model"])
 def test_a_refusal_sends_nothing_and_the_template_writes_with_the_reason(audit, whose):
     remote = Remote(draft=EDEMA)
-    report = Drafting(remote, audit).report(case(), OPEN._replace(**{whose: "credentialed"}))
+    report = Drafting(Gate(remote, audit)).report(case(), OPEN._replace(**{whose: "credentialed"}))
     assert remote.sent == []
     assert report.reporter == "template"
     assert report.findings
@@ -112,19 +113,19 @@ def test_a_refusal_sends_nothing_and_the_template_writes_with_the_reason(audit, 
 
 
 def test_a_service_that_fails_leaves_the_template_report_with_its_reason(audit):
-    report = Drafting(Remote(), audit).report(case(), OPEN)
+    report = Drafting(Gate(Remote(), audit)).report(case(), OPEN)
     assert (report.reporter, report.fallback_reason) == ("template", "the service is down; try again later")
     assert [line["outcome"] for line in noted(audit)] == ["asked", "failed"]
 
 
 def test_a_service_that_fails_three_times_is_asked_no_more(audit):
     remote = Remote()
-    drafting = Drafting(remote, audit)
+    drafting = Drafting(Gate(remote, audit))
     reasons = [drafting.report(case(), OPEN).fallback_reason for _ in range(5)]
     assert len(remote.sent) == 3
     assert reasons[2:] == [reasons[0], *["remote failed 3 times in a row"] * 2]
     remote.draft, remote.sent = EDEMA, []
-    drafting = Drafting(remote, audit)
+    drafting = Drafting(Gate(remote, audit))
     for draft in (None, None, EDEMA, None, None, EDEMA):
         remote.draft = draft
         drafting.report(case(), OPEN)
@@ -143,7 +144,7 @@ def test_a_service_that_fails_three_times_is_asked_no_more(audit):
 )
 def test_pixels_leave_only_where_no_text_is_burned_in(audit, send, burned_in, confirmed, expected):
     remote = Remote(ATTESTED, EDEMA, send_image=send)
-    drafting = Drafting(remote, audit, confirm_no_text=confirmed)
+    drafting = Drafting(Gate(remote, audit, confirm_no_text=confirmed))
     report = drafting.report(case(pixels=np.zeros((8, 8), np.uint8)), OPEN._replace(burned_in=burned_in))
     assert (remote.sent[0].pixels is not None) == expected
     assert report.provenance["pixels_sent"] == expected
@@ -152,17 +153,17 @@ def test_pixels_leave_only_where_no_text_is_burned_in(audit, send, burned_in, co
 def test_dry_run_shows_what_would_be_sent_and_sends_nothing(audit):
     shown = []
     remote = Remote(draft=EDEMA, dry_run=True)
-    report = Drafting(remote, audit, show=shown.append).report(case(), OPEN)
+    report = Drafting(Gate(remote, audit, show=shown.append)).report(case(), OPEN)
     assert shown == ["Report of [id], seen on [date]. case-1 False"]
     assert (remote.sent, report.fallback_reason, report.reporter) == ([], DRY_RUN, "template")
-    Drafting(remote, audit, show=shown.append).report(case(), OPEN._replace(query="private"))
+    Drafting(Gate(remote, audit, show=shown.append)).report(case(), OPEN._replace(query="private"))
     assert "nothing was sent" in shown[1]
 
 
 def test_tokens_are_those_of_what_would_be_sent(audit):
-    assert Drafting(Remote(), audit).tokens(case(), OPEN) == len("Report of [id], seen on [date].")
-    assert Drafting(Remote(), audit).tokens(case(), OPEN._replace(model="private")) == 0
-    assert Drafting(TemplateReporter(), audit).tokens(case(), OPEN) == 0
+    assert Drafting(Gate(Remote(), audit)).gate.tokens(case(), OPEN) == len("Report of [id], seen on [date].")
+    assert Drafting(Gate(Remote(), audit)).gate.tokens(case(), OPEN._replace(model="private")) == 0
+    assert Drafting(Gate(TemplateReporter(), audit)).gate.tokens(case(), OPEN) == 0
 
 
 def lie(**changes):
@@ -179,14 +180,14 @@ def lie(**changes):
     ],
 )
 def test_lies_are_caught(audit, draft, kind):
-    report = Drafting(Remote(draft=draft), audit).report(case(), OPEN)
+    report = Drafting(Gate(Remote(draft=draft), audit)).report(case(), OPEN)
     assert kind in {problem.kind for problem in report.problems}
-    dropped = Drafting(Remote(draft=draft), audit, unsupported="drop").report(case(), OPEN)
+    dropped = Drafting(Gate(Remote(draft=draft), audit), unsupported="drop").report(case(), OPEN)
     assert not any(finding.support == "unsupported" for finding in dropped.findings)
 
 
 def test_the_log_holds_no_content_and_only_its_owner_reads_it(audit):
-    Drafting(Remote(draft=EDEMA), audit).report(case(), OPEN)
+    Drafting(Gate(Remote(draft=EDEMA), audit)).report(case(), OPEN)
     log = audit.folder / LOG
     for word in ("secret", "patient", "edema", 'pixels"', "2019"):
         assert word not in log.read_text().replace('"pixels": ', "")
@@ -197,10 +198,10 @@ def test_nothing_is_sent_where_the_log_cannot_be_written(tmp_path):
     (tmp_path / "audit").write_text("a file stands in its place")
     remote = Remote(draft=EDEMA)
     with pytest.raises(ConfigError, match="cannot write"):
-        Drafting(remote, Audit(tmp_path / "audit")).report(case(), OPEN)
+        Drafting(Gate(remote, Audit(tmp_path / "audit"))).report(case(), OPEN)
     assert remote.sent == []
 
 
 def test_unsupported_is_marked_or_dropped(audit):
     with pytest.raises(ConfigError, match="expected mark or drop"):
-        Drafting(TemplateReporter(), audit, unsupported="keep")
+        Drafting(Gate(TemplateReporter(), audit), unsupported="keep")

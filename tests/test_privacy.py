@@ -26,7 +26,7 @@ def test_strictest(policies, expected):
     assert strictest(iter(policies)) == expected
 
 
-@pytest.mark.parametrize("destination", ["machine", "logger", "service"])
+@pytest.mark.parametrize("destination", ["machine", "logger", "hub"])
 @pytest.mark.parametrize("policy", ["open", "credentialed", "private"])
 def test_only_open_data_leave(policy, destination):
     assert may_leave(policy, destination) is (policy == "open" or destination == "machine")

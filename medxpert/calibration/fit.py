@@ -36,7 +36,7 @@ MOST_STUDIES = 50_000
 """Training studies that the probe and the readouts are fitted on; more do not change 14 lines through D dimensions."""
 LEAST = 8
 """Studies of each kind without which nothing is fitted."""
-_PROBE_STRENGTH, _READOUT_STRENGTH = 0.01, 0.03
+_PROBE_STRENGTH, _READOUT_STRENGTH = 0.01, 0.1
 _RIGHT_SIDE, _RIGHT_SEVERITY = 0.93, 0.75
 """How often a side or a severity must agree with the validation reports to be stated."""
 _BOUNDS = np.arange(0.4, 0.96, 0.05)

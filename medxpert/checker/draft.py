@@ -123,8 +123,9 @@ def _diagnoses(
     draft: Draft, verdicts: Mapping[str, Verdict], unsupported: Mode, doubted: bool
 ) -> tuple[tuple[Diagnosis, ...], list[Problem]]:
     kept, problems = [], []
+    sentences = [one.sentence for one in draft.findings]
     for diagnosis in draft.diagnoses:
-        examined = examine(diagnosis, verdicts)
+        examined = examine(diagnosis, verdicts, sentences)
         examined.statement.doubted = doubted
         dropped = _is_dropped(examined.statement, unsupported)
         problems += [*examined.problems, *examined.statement.problems(dropped)]

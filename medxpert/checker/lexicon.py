@@ -58,7 +58,7 @@ def understood() -> frozenset[str]:
 
 @cache
 def listed(group: str) -> re.Pattern[str]:
-    """Match any word of a group: "beyond", "comparison", "finer", "overreach" or "others"."""
+    """Match any word of a group: "beyond", "comparison", "finer" or "others"."""
     patterns: str | Sequence[str] = book()[group]
     return re.compile(patterns if isinstance(patterns, str) else "|".join(patterns))
 

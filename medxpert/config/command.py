@@ -75,11 +75,11 @@ def _run(main: Main, name: str, conf: Path) -> None:
         job = _job(main, schema, Script.current())
         hydra.main(config_path=str(conf), config_name=name, version_base="1.3")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
-        raise explain(error) from error
+        raise explain(error, conf) from error
     except RuntimeError as error:  # submitit's
         if not is_refusal(error):
             raise
-        raise explain(error) from error
+        raise explain(error, conf) from error
 
 
 def _arguments(arguments: Sequence[str], groups: frozenset[str]) -> list[str]:

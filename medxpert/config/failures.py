@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from pathlib import Path
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
@@ -15,10 +16,10 @@ _REFUSED = re.compile(r"sbatch: error: (?:Batch job submission failed: )?(.+)|Co
 _AMBIGUOUS = re.compile(r"Ambiguous value for argument '(?:\+\+)?(.*)'")
 
 
-def explain(error: Exception) -> ConfigError:
-    """Turn an exception that arose while a configuration was composed into ours."""
-    if isinstance(error, MissingConfigException) and error.options is not None:
-        return ConfigError(_missing_choice(error))
+def explain(error: Exception, conf: Path) -> ConfigError:
+    """Turn an exception that arose while a configuration was composed, from the YAML of a folder, into ours."""
+    if isinstance(error, MissingConfigException) and "/" in str(error.missing_cfg_file):
+        return ConfigError(_missing_choice(error, conf))
     if isinstance(error, OverrideParseException):
         return ConfigError(_unreadable(error.override))
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
@@ -50,9 +51,11 @@ def _refused(words: str) -> str:
     return f"SLURM refused the jobs: {reason}; {hint}"
 
 
-def _missing_choice(error: MissingConfigException) -> str:
+def _missing_choice(error: MissingConfigException, conf: Path) -> str:
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
-    options = sorted(error.options or ())
+    # Hydra does not say what else a list of choices might hold.
+    known = (path.stem for path in (conf / group).glob("*.yaml")) if error.options is None else error.options
+    options = sorted(known)
     close = get_close_matches(choice, options, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{group}={choice}: no such choice; {hint}available: {', '.join(options) or 'none'}"

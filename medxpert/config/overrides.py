@@ -12,6 +12,7 @@ LITERAL_KEYS = frozenset(
         "image",
         "images",
         "prior",
+        "audio",
         "output",
         "run",
         "embeddings",

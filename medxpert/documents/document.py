@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from medxpert.documents import compared
+from medxpert.documents.values import flag, items, one_of, plain, text, texts
 from medxpert.errors import DataError
 from medxpert.reporting import Code, Diagnosis, Finding, Problem, Report, Severity, Side, Status, Support
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 _Action = Literal["marked", "dropped", "noted"]
 
 
@@ -27,6 +28,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "abstain_reason": report.abstain_reason,
         "technique": report.technique,
         "comparison": report.comparison,
+        "changes": [compared.as_json(one) for one in report.changes],
+        "caption": report.caption,
         "findings": [_finding(one) for one in report.findings],
         "impression": list(report.impression),
         "diagnoses": [_diagnosis(one) for one in report.diagnoses],
@@ -34,7 +37,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "reporter": report.reporter,
         "fallback_reason": report.fallback_reason,
         "problems": [asdict(one) for one in report.problems],
-        "provenance": _plain(report.provenance),
+        "provenance": plain(report.provenance),
     }
 
 
@@ -68,77 +71,50 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
-    return {"name": diagnosis.name, "icd10": [asdict(code) for code in diagnosis.icd10]}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    codes = [asdict(code) | {"needs": list(code.needs)} for code in diagnosis.icd10]
+    return {"name": diagnosis.name, "icd10": codes}
 
 
 def _report(values: Mapping[str, Any]) -> Report:
     return Report(
-        technique=_text(values["technique"]),
-        comparison=_text(values["comparison"]),
-        findings=tuple(map(_read_finding, _list(values["findings"]))),
-        impression=tuple(map(_text, _list(values["impression"]))),
-        diagnoses=tuple(map(_read_diagnosis, _list(values["diagnoses"]))),
-        limitations=tuple(map(_text, _list(values["limitations"]))),
-        reporter=_text(values["reporter"]),
-        abstained=_flag(values["abstained"]),
-        abstain_reason=_text(values["abstain_reason"]),
-        fallback_reason=_text(values["fallback_reason"]),
-        problems=tuple(map(_read_problem, _list(values["problems"]))),
+        technique=text(values["technique"]),
+        comparison=text(values["comparison"]),
+        changes=tuple(map(compared.read, items(values["changes"]))),
+        caption=text(values["caption"]),
+        findings=tuple(map(_read_finding, items(values["findings"]))),
+        impression=texts(values["impression"]),
+        diagnoses=tuple(map(_read_diagnosis, items(values["diagnoses"]))),
+        limitations=texts(values["limitations"]),
+        reporter=text(values["reporter"]),
+        abstained=flag(values["abstained"]),
+        abstain_reason=text(values["abstain_reason"]),
+        fallback_reason=text(values["fallback_reason"]),
+        problems=tuple(map(_read_problem, items(values["problems"]))),
         provenance=dict(values["provenance"]),
     )
 
 
 def _read_finding(values: Mapping[str, Any]) -> Finding:
     return Finding(
-        observation=_text(values["observation"]),
-        status=_one_of(values["status"], Status),
-        sentence=_text(values["sentence"]),
-        laterality=_one_of(values["laterality"] or "", Side),
-        severity=_one_of(values["severity"] or "", Severity),
-        evidence=tuple(map(_text, _list(values["evidence"]))),
-        support=None if values["support"] is None else _one_of(values["support"], Support),
+        observation=text(values["observation"]),
+        status=one_of(values["status"], Status),
+        sentence=text(values["sentence"]),
+        laterality=one_of(values["laterality"] or "", Side),
+        severity=one_of(values["severity"] or "", Severity),
+        evidence=texts(values["evidence"]),
+        support=None if values["support"] is None else one_of(values["support"], Support),
     )
 
 
 def _read_diagnosis(values: Mapping[str, Any]) -> Diagnosis:
-    codes = (
-        Code(_text(one["code"]), _text(one["description"]), _flag(one["billable"])) for one in _list(values["icd10"])
-    )
-    return Diagnosis(_text(values["name"]), tuple(codes))
+    return Diagnosis(text(values["name"]), tuple(map(_read_code, items(values["icd10"]))))
+
+
+def _read_code(values: Mapping[str, Any]) -> Code:
+    code, description = (text(values[name]) for name in ("code", "description"))
+    return Code(code, description, flag(values["billable"]), texts(values["needs"]))
 
 
 def _read_problem(values: Mapping[str, Any]) -> Problem:
-    kind, where, text, detail = (_text(values[name]) for name in ("kind", "where", "text", "detail"))
-    return Problem(kind, where, text, detail, _one_of(values["action"], _Action))
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"expected a list, found {value!r}")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, found {value!r}")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"expected true or false, found {value!r}")
-    return value
-
-
-def _one_of(value: Any, choices: Any) -> Any:
-    if value not in get_args(choices):
-        raise ValueError(f"expected one of {get_args(choices)}, found {value!r}")
-    return value
+    kind, where, said, detail = (text(values[name]) for name in ("kind", "where", "text", "detail"))
+    return Problem(kind, where, said, detail, one_of(values["action"], _Action))

@@ -17,7 +17,8 @@ from PIL import Image
 
 from medxpert.documents import wording
 from medxpert.documents.evidence import Evidence, Thumbnail, cards
-from medxpert.documents.rows import badge, finding_table, problem_table, text
+from medxpert.documents.rows import badge, change_table, finding_table, problem_table, text
+from medxpert.exchange import Reply
 from medxpert.folders import atomic_file
 from medxpert.report import NOTICE
 from medxpert.reporting import Diagnosis, Report
@@ -28,7 +29,11 @@ _DOUBTFUL = ("weak", "unsupported")
 
 
 def write_page(
-    path: Path, report: Report, query: NDArray[np.uint8] | None, thumbnails: Mapping[str, Thumbnail]
+    path: Path,
+    report: Report,
+    query: NDArray[np.uint8] | None,
+    thumbnails: Mapping[str, Thumbnail],
+    reply: Reply | None = None,
 ) -> None:
     """Write a report as a page.
 
@@ -38,15 +43,18 @@ def write_page(
         query: grey pixels [H, W] of the image that was asked about; None for a text.
         thumbnails: study id -> (JPEG bytes, text, similarity) of what findings cite; one that is missing or has no
             bytes is shown without a picture.
+        reply: to a question, where one was asked.
 
     Raises:
         ConfigError: the file cannot be written.
     """
     with atomic_file(path) as sibling:
-        sibling.write_text(_page(report, query, thumbnails), encoding="utf-8")
+        sibling.write_text(_page(report, query, thumbnails, reply), encoding="utf-8")
 
 
-def _page(report: Report, query: NDArray[np.uint8] | None, thumbnails: Mapping[str, Thumbnail]) -> str:
+def _page(
+    report: Report, query: NDArray[np.uint8] | None, thumbnails: Mapping[str, Thumbnail], reply: Reply | None
+) -> str:
     here = files("medxpert.documents")
     style = "\n" + here.joinpath("page.css").read_text(encoding="utf-8")
     bound = wording.policy(report)
@@ -60,11 +68,14 @@ def _page(report: Report, query: NDArray[np.uint8] | None, thumbnails: Mapping[s
         run=text(" · ".join(_origin(report))),
         counts=_counts(report),
         fallback=_fallback(report),
+        asked=_asked(reply),
         abstention=_abstention(report),
         bare="" if query is not None else " bare",
         picture=_picture(query),
         technique=text(report.technique) or wording.NOT_STATED,
         comparison=text(report.comparison) or wording.NOT_STATED,
+        caption=_caption(report),
+        changes=_section(wording.CHANGES, change_table(report)) if report.changes else "",
         impression="" if report.abstained else _impression(report),
         sections="" if report.abstained else "\n".join(_sections(report, thumbnails)),
         limitations=_listed(map(text, report.limitations)),
@@ -101,6 +112,17 @@ def _fallback(report: Report) -> str:
     return f'<p class="fallback"><strong>{who}</strong> {text(report.fallback_reason)}</p>'
 
 
+def _asked(reply: Reply | None) -> str:
+    if reply is None:
+        return ""
+    told = [*wording.reply_basis(reply), *map(wording.problem, reply.problems)]
+    basis = "".join(f"<li>{text(one)}</li>" for one in told)
+    return (
+        f'<section class="asked"><h2>Question</h2>\n<p>{text(reply.question)}</p>\n'
+        f'<p class="answer">{text(reply.answer)}</p>\n<ul class="plain">{basis}</ul></section>'
+    )
+
+
 def _abstention(report: Report) -> str:
     if not report.abstained:
         return ""
@@ -120,6 +142,13 @@ def _picture(query: NDArray[np.uint8] | None) -> str:
     return f"<figure>{source}<figcaption>The image that was asked about, as the model sees it</figcaption></figure>"
 
 
+def _caption(report: Report) -> str:
+    if not report.caption:
+        return ""
+    said = f'<p class="caption">{text(report.caption)}</p>'
+    return f'<h2>Caption</h2>\n{said}\n<p class="trust">{wording.CAPTION_NOTE}</p>'
+
+
 def _impression(report: Report) -> str:
     said = "".join(f"<li>{_marked(sentence)}</li>" for sentence in report.impression)
     body = f'<ol class="impression">{said}</ol>' if said else f"<p>{wording.NOT_STATED}</p>"
@@ -130,7 +159,9 @@ def _sections(report: Report, thumbnails: Mapping[str, Thumbnail]) -> Iterator[s
     evidence = Evidence.of(report)
     yield _section("Findings", finding_table(report, evidence))
     named = "\n".join(map(_diagnosis, report.diagnoses))
-    yield _section("Possible diagnoses (ICD-10)", f'<dl class="diagnoses">{named}</dl>' if named else "")
+    yield _section(
+        "Possible diagnoses (suggested ICD-10-CM codes)", f'<dl class="diagnoses">{named}</dl>' if named else ""
+    )
     yield _section("Evidence", cards(evidence, thumbnails))
     yield _section("Check", f'<p class="note">{wording.check_summary(report)}</p>{problem_table(report)}')
 
@@ -146,7 +177,7 @@ def _marked(sentence: str) -> str:
 
 def _diagnosis(diagnosis: Diagnosis) -> str:
     codes = "".join(
-        f"<dd><code>{text(one.code)}</code> {text(one.description)}{'' if one.billable else ' (not billable)'}</dd>"
+        f"<dd><code>{text(one.code)}</code> {text(f'{one.description} {wording.code_note(one)}')}</dd>"
         for one in diagnosis.icd10
     )
     return f"<dt>{_marked(diagnosis.name)}</dt>{codes or '<dd>no code</dd>'}"

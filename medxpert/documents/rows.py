@@ -1,4 +1,4 @@
-"""The page's tables: findings with their support and evidence, and what the checker found."""
+"""The page's tables: findings with their support and evidence, changes, what the checker found."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from html import escape
 
 from medxpert.documents import wording
 from medxpert.documents.evidence import Evidence
-from medxpert.reporting import Finding, Problem, Report
+from medxpert.reporting import Change, Finding, Problem, Report, Verdict
 from medxpert.tables.blocks import DASH
 
 _HEADERS = ("Finding", "Status", "Side", "Severity", "Support", "Evidence")
 _CHECKED = ("Statement", "Problem", "Detail", "Where", "What was done")
+_COMPARED = ("Observation", "Course", "Before", "Now")
 _SIGNS = {"supported": "✓", "weak": "~", "unsupported": "✗", "unchecked": "?"}
 _CLASSES = {"weak support": "weak", "not checked": "unchecked"}
 _NOT_SAID = '<span class="none">not said</span>'
@@ -56,6 +57,27 @@ def _row(group: Sequence[Finding], at: int, evidence: Evidence) -> str:
 def _said(quality: str, finding: Finding) -> str:
     """Name a side or severity that is not said, except of what is absent: nobody would say it."""
     return text(quality) or (_NOT_SAID if finding.status != "absent" else DASH)
+
+
+def change_table(report: Report) -> str:
+    """Lay out what became of each observation since the prior image; "" without one."""
+    rows = "\n".join(map(_change, wording.ordered(report.changes)))
+    return _table("changes", wording.CHANGES_NOTE, _COMPARED, rows) if rows else ""
+
+
+def _change(change: Change) -> str:
+    cells = [
+        f'<th scope="row">{text(change.observation)}</th>',
+        f'<td class="course" data-label="Course">{text(wording.course(change))}</td>',
+        f'<td data-label="Before"><div>{_told(change.before)}</div></td>',
+        f'<td data-label="Now"><div>{_told(change.now)}</div></td>',
+    ]
+    return f'<tr class="{text(change.course) or "unknown"}">{"".join(cells)}</tr>'
+
+
+def _told(verdict: Verdict) -> str:
+    basis = wording.basis(verdict)
+    return text(wording.verdict(verdict)) + (f"<small>{text(basis)}</small>" if basis else "")
 
 
 def problem_table(report: Report) -> str:

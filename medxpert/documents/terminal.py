@@ -44,6 +44,10 @@ def _statements(report: Report) -> Iterator[RenderableType]:
     yield Text(line(report.technique), style="dim")
     if report.fallback_reason:
         yield Text(f"Written by the {line(report.reporter)} reporter: {line(report.fallback_reason)}", style="yellow")
+    if report.changes:
+        yield from _headed("COMPARISON", [Text(line(report.comparison)), _changes(report)])
+    if report.caption:
+        yield from _headed("CAPTION", [Text(line(report.caption)), Text(wording.CAPTION_NOTE, style="dim")])
     yield from _headed("FINDINGS", [_findings(report)] if report.findings else [])
     yield from _headed("IMPRESSION", [_marked(sentence) for sentence in report.impression])
     if report.diagnoses:
@@ -57,6 +61,18 @@ def _statements(report: Report) -> Iterator[RenderableType]:
 
 def _headed(title: str, body: Sequence[RenderableType]) -> Iterator[RenderableType]:
     yield from (Text(), Text(title, style="bold cyan"), *(body or [Text(wording.NOT_STATED)]))
+
+
+def _changes(report: Report) -> Table:
+    """List what changed; what did not is summed up in the words above."""
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("", "course", "before", "now"):
+        table.add_column(name)
+    for one in wording.ordered(report.changes):
+        if one.course not in ("", "unchanged"):
+            told = (one.observation, wording.course(one), wording.verdict(one.before), wording.verdict(one.now))
+            table.add_row(*(Text(line(cell)) for cell in told))
+    return table
 
 
 def _findings(report: Report) -> Table:
@@ -91,5 +107,5 @@ def _marked(text: str) -> Text:
 
 def _diagnosis(report: Report, at: int) -> Text:
     diagnosis = report.diagnoses[at]
-    codes = "; ".join(f"{line(code.code)} {line(code.description)}" for code in diagnosis.icd10)
+    codes = "; ".join(line(f"{one.code} {one.description} {wording.code_note(one)}") for one in diagnosis.icd10)
     return Text.assemble(_marked(diagnosis.name), (f"  {codes}" if codes else "", "dim"))

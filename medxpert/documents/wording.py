@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from medxpert.exchange import Reply
 from medxpert.report import POLICY, SCORES
-from medxpert.reporting import Finding, Problem, Report
+from medxpert.reporting import Change, Code, Finding, Problem, Report, Verdict
 
 SUPPORT: Mapping[str | None, str] = {
     "supported": "supported",
@@ -21,6 +22,13 @@ SUPPORT: Mapping[str | None, str] = {
 """`Finding.support` -> what is printed."""
 ABSTAINED = "No report: the system abstained"
 NOT_STATED = "Nothing is stated."
+CHANGES = "Changes since the prior image"
+CHANGES_NOTE = (
+    "Probability that each image shows the observation, from its own evidence, and of what became of it; a change is "
+    "named from about 0.20 on."
+)
+CAPTION_NOTE = "A machine's caption of the image: evidence of limited trust, not a finding."
+UNKNOWN = "not known"
 _MARK = re.compile(r"^(?P<text>.*\S) \[(?P<mark>unsupported|unchecked|weak support)\]$", re.DOTALL)
 
 
@@ -66,6 +74,40 @@ def qualities(finding: Finding) -> str:
     return ", ".join(word for word in (finding.status, finding.laterality, finding.severity) if word)
 
 
+def ordered(changes: Sequence[Change]) -> list[Change]:
+    """Put what changed first, the likeliest ahead, then what did not, then what nobody knows."""
+    return sorted(changes, key=lambda one: (not one.course, one.course == "unchanged", -(one.probability or 0)))
+
+
+def course(change: Change) -> str:
+    """Return what became of an observation with its probability, such as "worse 0.61"."""
+    return UNKNOWN if change.probability is None else f"{change.course} {change.probability:.2f}"
+
+
+def verdict(told: Verdict) -> str:
+    """Return what one image says of an observation, such as "0.83, present, left, mild"."""
+    if told.probability is None:
+        return UNKNOWN
+    words = [told.status, told.laterality, told.severity] if told.status else ["undecided"]
+    return ", ".join([f"{told.probability:.2f}", *(word for word in words if word)])
+
+
+def basis(told: Verdict) -> str:
+    """Return what a verdict rests on, such as "zero-shot 0.71, probe 0.40, 12 cases agree"; "" where on nothing."""
+    scores = [f"{line(name)} {probability:.2f}" for name, probability in told.scores.items()]
+    count = len(told.cases)
+    agree = [f"{count} {'case agrees' if count == 1 else 'cases agree'}"] if count else []
+    return ", ".join([*scores, *agree])
+
+
+def code_note(code: Code) -> str:
+    """Say in brackets that a code cannot be billed, and what one below it would still have to state; "" else."""
+    if code.billable:
+        return ""
+    needs = "; ".join(map(line, code.needs))
+    return f"(not billable; still to be stated: {needs})" if needs else "(not billable)"
+
+
 def cited(finding: Finding, report: Report) -> Cited:
     """Part scores, whose probabilities the report's provenance holds, from study ids."""
     told = report.provenance.get(SCORES)
@@ -73,6 +115,20 @@ def cited(finding: Finding, report: Report) -> Cited:
     known = {name: one for name, one in own.items() if _is_number(one)} if isinstance(own, Mapping) else {}
     scores = {name: float(known[name]) for name in finding.evidence if name in known}
     return Cited(scores, tuple(name for name in finding.evidence if name not in scores))
+
+
+def reply_basis(reply: Reply) -> list[str]:
+    """Say how sure the reply to a question is, what it rests on, and who wrote it; what is not known has no line."""
+    sure = "" if reply.confidence is None else f"Confidence: {reply.confidence:.2f}"
+    evidence = f"Evidence: {', '.join(map(line, reply.evidence))}" if reply.evidence else ""
+    instead = f" instead of the one asked for: {line(reply.fallback_reason)}" if reply.fallback_reason else ""
+    return [told for told in (sure, evidence, f"Written by the reporter {line(reply.reporter)}{instead}") if told]
+
+
+def problem(told: Problem) -> str:
+    """Return what the checker found wrong as one line."""
+    quoted = f' "{line(told.text)}":' if told.text else ""
+    return f"{kind(told)} ({line(told.where)}, {told.action}):{quoted} {line(told.detail)}"
 
 
 def check_summary(report: Report) -> str:
@@ -83,8 +139,8 @@ def check_summary(report: Report) -> str:
     if not report.problems:
         return "Every statement was read back and compared with the evidence; nothing was found wrong."
     count, done = len(report.problems), dict.fromkeys(("marked", "dropped", "noted"), 0)
-    for problem in report.problems:
-        done[problem.action] += 1
+    for one in report.problems:
+        done[one.action] += 1
     told = ", ".join(f"{number} {action}" for action, number in done.items() if number)
     return f"{count} {'problem' if count == 1 else 'problems'} found: {told}."
 

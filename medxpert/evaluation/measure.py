@@ -29,6 +29,7 @@ class Options:
         protocol: a published way to measure retrieval, beside our own.
         details: whether to print every table.
         reports: measures the assistant's reports on a split; None to leave them out.
+        questions: measures its replies; likewise.
     """
 
     seed: int = 0
@@ -36,6 +37,7 @@ class Options:
     protocol: Protocol | None = None
     details: bool = False
     reports: Callable[[Subject], Part] | None = None
+    questions: Callable[[Subject], Part] | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -72,8 +74,9 @@ def measure_all(subject: Subject, options: Options) -> SplitResult:
             result = added(result, apply(subject, options.protocol, seed, ranked))
         aside = (ceilings(subject), pools(subject), strata(subject, ranked[subject.main], seed))
         result = added(result, *map(_aside, aside))
-    if options.reports is not None:
-        result = added(result, options.reports(subject))
+    for assistant in (options.reports, options.questions):
+        if assistant is not None:
+            result = added(result, assistant(subject))
     return added(result, _aside(leaks(subject)))
 
 

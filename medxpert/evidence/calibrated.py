@@ -9,7 +9,7 @@ validation; `rule.py` does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -111,14 +111,9 @@ def sigmoid(log_odds: Floats) -> Floats:
     return 1 / (1 + np.exp(-np.clip(log_odds, -60, 60)))
 
 
-def chosen(readout: Readout, standard: Floats, names: Sequence[str]) -> list[list[str]]:
-    """Return N x 14 names of the likeliest class where it reaches its bound, else ""."""
+def likelihoods(readout: Readout, standard: Floats) -> Floats:
+    """Return the probability of each class [N, 14, 3]; NaN where no training report named one."""
     logits = np.einsum("nd,odc->noc", standard, readout.weights) + readout.bias
     with np.errstate(invalid="ignore"):
         odds = np.exp(logits - logits.max(axis=2, keepdims=True))
-        best = (odds.max(axis=2) / odds.sum(axis=2)) >= readout.bound
-    places = np.nan_to_num(logits, nan=-np.inf).argmax(axis=2)
-    return [
-        [names[place] if told else "" for place, told in zip(*row, strict=True)]
-        for row in zip(places, best, strict=True)
-    ]
+        return np.asarray(odds / odds.sum(axis=2, keepdims=True))

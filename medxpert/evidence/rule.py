@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.errors import ConfigError
-from medxpert.evidence.calibrated import SEVERITIES, SIDES, Calibration, Floats, chosen, sigmoid
+from medxpert.evidence.calibrated import SEVERITIES, SIDES, Calibration, Floats, Readout, likelihoods, sigmoid
 from medxpert.ontology import NEGATIVE, NO_FINDING, OBSERVATIONS, PATHOLOGIES, POSITIVE, UNCERTAIN
 from medxpert.reporting import Status, Verdict
 from medxpert.words import Hit
@@ -78,7 +78,8 @@ def verdicts(
     """
     whole = calibration.combined(log_odds)[0]
     own = {name: sigmoid(odds)[0] for name, odds in log_odds.items()}
-    sides, severities = _places(calibration, vector)
+    sides = _classes(calibration.sides, calibration, vector, SIDES)
+    severities = _classes(calibration.severities, calibration, vector, SEVERITIES)
     found = []
     for place, name in enumerate(OBSERVATIONS):
         scores = {source: round(float(p[place]), 4) for source, p in own.items() if np.isfinite(p[place])}
@@ -86,18 +87,32 @@ def verdicts(
         contradictory = bool(scores) and max(scores.values()) >= _SURE and min(scores.values()) <= _SURE_NOT
         status = rule.status(probability, contradictory)
         told = Verdict(name, status, probability, scores=scores, contradictory=contradictory)
+        told = replace(told, sides=sides[place], severities=severities[place])
         if status in ("present", "uncertain"):
-            told = replace(told, laterality=sides[place], severity=severities[place])
+            side = _stated(told.sides, calibration.sides.bound[place])
+            severity = _stated(told.severities, calibration.severities.bound[place])
+            told = replace(told, laterality=side, severity=severity)
         found.append(told)
     return tuple(_cited(one, hits) for one in _consistent(found))
 
 
-def _places(calibration: Calibration, vector: NDArray[np.floating] | None) -> tuple[Sequence[Any], Sequence[Any]]:
+def _classes(
+    readout: Readout, calibration: Calibration, vector: NDArray[np.floating] | None, names: Sequence[str]
+) -> list[dict[str, float]]:
+    """Return the probability of each class by observation; empty where nothing is known."""
     if vector is None:
-        nothing = [""] * len(OBSERVATIONS)
-        return nothing, nothing
-    standard = calibration.standard(vector[None])
-    return chosen(calibration.sides, standard, SIDES)[0], chosen(calibration.severities, standard, SEVERITIES)[0]
+        return [{} for _ in OBSERVATIONS]
+    rows = likelihoods(readout, calibration.standard(vector[None]))[0]
+    return [
+        {name: round(float(one), 4) for name, one in zip(names, row, strict=True)} if np.isfinite(row).all() else {}
+        for row in rows
+    ]
+
+
+def _stated(likely: Mapping[str, float], bound: float) -> Any:
+    """Return the likeliest class where it reaches its bound, else ""."""
+    best = max(likely, key=lambda name: likely[name], default="")
+    return best if best and likely[best] >= bound else ""
 
 
 def _consistent(found: Sequence[Verdict]) -> list[Verdict]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ _TEMPERATURE = 0.05
 _LEAST_SHARE = 1e-3
 """Shares are kept this far from 0 and 1, so that their log-odds are finite."""
 
-_TRUST: dict[int | None, float] = {POSITIVE: 1.0, UNCERTAIN: 0.0, NEGATIVE: -1.0}
-"""Log-odds that a caption adds: 73 % where it affirms, 27 % where it denies."""
+MOST_TRUST = 1.0
+"""Log-odds, 73 %: a caption is of the pixels that other sources have seen, so it never says more than that."""
 
 Floats = NDArray[np.float64]
 
@@ -56,8 +56,19 @@ def vote_of(hits: Sequence[Hit]) -> Floats:
     return vote(explicit(labels)[None], np.array([[hit.score for hit in hits]]))
 
 
-def caption_odds(caption: str) -> Floats:
-    """Return log-odds [1, 14] of what a caption says, trusted no further than 73 %; NaN where it says nothing."""
+def caption_odds(caption: str, trust: Mapping[int, float]) -> Floats:
+    """Return log-odds [1, 14] of what a caption says; NaN where it says nothing or nobody measured its trust.
+
+    Args:
+        caption: of one image.
+        trust: label (1 affirmed, 0 denied) -> log-odds that it adds, as `Captioner.trust`; held within 27 and 73 %.
+    """
     told = label_report(caption)
-    values = [_TRUST.get(told[name], np.nan) for name in OBSERVATIONS]
-    return np.array([values], np.float64)
+    known: dict[int | None, float] = {label: _held(odds) for label, odds in trust.items()}
+    if known:
+        known[UNCERTAIN] = 0.0
+    return np.array([[known.get(told[name], np.nan) for name in OBSERVATIONS]], np.float64)
+
+
+def _held(odds: float) -> float:
+    return max(-MOST_TRUST, min(MOST_TRUST, odds))

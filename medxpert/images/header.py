@@ -1,7 +1,7 @@
 """What may be known from a DICOM header: a short list of fields, and nothing that was typed by hand.
 
-Names, birth dates, addresses, dates and descriptions are never read into a result; descriptions are only searched for
-the words of a projection.
+Names, birth dates, addresses and descriptions are never read into a result; descriptions are only searched for the
+words of a projection. When the image was taken is read to tell the earlier of two, and is written nowhere.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ _TAGS = (
     "SOPInstanceUID",
     "PatientID",
     "AccessionNumber",
+    "AcquisitionDateTime",
+    "AcquisitionDate",
+    "AcquisitionTime",
+    "StudyDate",
+    "StudyTime",
     "ViewPosition",
     "ViewCodeSequence",
     "SeriesDescription",
@@ -39,6 +44,8 @@ _TAGS = (
 _TERMS: dict[str, Any] = json.loads((Path(__file__).parent / "terms.json").read_text("utf-8"))
 _VIEWS: dict[str, str] = {word: view for view, words in _TERMS["views"].items() for word in words}
 """Words of a projection; those of oblique and decubitus films stand for ""."""
+_DATE = re.compile(r"((?:19|20)\d\d)\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12]\d|3[01])")
+_TIME = re.compile(r"([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d))?)?")
 
 
 class DicomHeader(NamedTuple):
@@ -56,6 +63,8 @@ class DicomHeader(NamedTuple):
         burned_in: BurnedInAnnotation, "YES", "NO" or "".
         instance_uid: SOPInstanceUID; "" where it is no UID.
         accession: AccessionNumber as it stands in the file, by which a hospital's own tables name examinations.
+        taken: when the image was acquired, else when the study began: digits "YYYYMMDDHHMMSS", cut where the file says
+            no more; "" when unknown.
     """
 
     study_id: str = ""
@@ -69,6 +78,7 @@ class DicomHeader(NamedTuple):
     burned_in: str = ""
     instance_uid: str = ""
     accession: str = ""
+    taken: str = ""
 
 
 def read_header(source: Path | bytes) -> DicomHeader:
@@ -104,12 +114,28 @@ def _header(dataset: FileDataset) -> DicomHeader:
         burned_in=_term(dataset, "BurnedInAnnotation", "burned_in"),
         instance_uid=_uid(dataset, "SOPInstanceUID"),
         accession=_text(dataset, "AccessionNumber"),
+        taken=_taken(dataset),
     )
 
 
 def _text(dataset: FileDataset, name: str) -> str:
     value = dataset.get(name)
     return "" if value is None else str(value).strip(" \0")
+
+
+def _taken(dataset: FileDataset) -> str:
+    """Return the first moment that the file tells; a time of day without a date tells nothing."""
+    whole = _text(dataset, "AcquisitionDateTime")
+    told = [(whole[:8], whole[8:])]
+    told += [(_text(dataset, f"{what}Date"), _text(dataset, f"{what}Time")) for what in ("Acquisition", "Study")]
+    return next((moment for date, time in told if (moment := _moment(date, time))), "")
+
+
+def _moment(date: str, time: str) -> str:
+    day, hour = _DATE.fullmatch(date), _TIME.match(time)
+    if day is None:
+        return ""
+    return "".join([*day.groups(), *(part or "" for part in (hour.groups() if hour else ()))])
 
 
 def _term(dataset: FileDataset, name: str, kind: str) -> str:

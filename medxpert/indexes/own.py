@@ -19,6 +19,8 @@ class Traces(NamedTuple):
     image_hash: str = ""
     """sha256 of the decoded pixels at the model's size."""
     patient_ids: tuple[str, ...] = ()
+    others: tuple[Traces, ...] = ()
+    """Of other images of the same patient."""
 
 
 NOBODY = Traces()
@@ -33,6 +35,8 @@ class Owners:
     def own(self, traces: Traces) -> NDArray[np.bool_]:
         """Mark every case [N] of a patient to whom one of the traces leads."""
         told = np.zeros(len(self._cases), bool)
+        for other in traces.others:
+            told |= self.own(other)
         if traces.path:
             told |= self._paths == traces.path
         if traces.image_hash:

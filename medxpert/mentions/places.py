@@ -27,16 +27,17 @@ class Place(NamedTuple):
 
 def place(words: Sequence[str], phrases: Phrases, claim: Claim) -> Place:
     """Read the words between the phrases next to a claim of the sentence, those before it first."""
-    fences = [event for event in phrases.events if _is_fence(event) and event.start != claim.start]
+    fences = [event for event in phrases.events if _is_fence(event, claim) and event.start != claim.start]
     start = max((event.end for event in fences if event.end <= claim.start), default=phrases.start)
     stop = min((event.start for event in fences if event.start >= claim.end), default=phrases.stop)
     before, after = words[start : claim.end], words[claim.end : stop]
     return Place(*(_said(names, before) or _said(names, after) for names in _names()))
 
 
-def _is_fence(event: Event) -> bool:
-    """Tell whether the words beyond a phrase are about something else; "lung base" only says where."""
-    return event.entry.kind in _FENCES or bool(event.entry.organ.observation)
+def _is_fence(event: Event, claim: Claim) -> bool:
+    """Tell whether the words beyond a phrase are about something else; "lung base" and a fractured rib say where."""
+    organ = event.entry.organ.observation
+    return event.entry.kind in _FENCES or bool(organ and organ != claim.observation)
 
 
 def _said(names: Mapping[str, str], words: Sequence[str]) -> str:

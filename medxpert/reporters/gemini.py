@@ -18,7 +18,6 @@ from medxpert.reporters.keys import key_of
 from medxpert.reporters.prompt import Prompt
 from medxpert.reporters.remote import Held, Holding, LanguageModelReporter, cause_of
 from medxpert.reporters.retries import Failed, Unreadable, told
-from medxpert.reporters.schema import answer_schema
 from medxpert.reporting import Endpoint
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class GeminiReporter(LanguageModelReporter):
             temperature=self.temperature,
             max_output_tokens=self.max_tokens,
             response_mime_type="application/json",
-            response_schema=_open(answer_schema()),
+            response_schema=_open(prompt.form.schema),
             candidate_count=1,
         )
 

@@ -16,10 +16,9 @@ from medxpert.endpoints import is_loopback
 from medxpert.errors import ConfigError, MissingExtraError
 from medxpert.reporters.connection import Connection
 from medxpert.reporters.keys import key_of
-from medxpert.reporters.prompt import Prompt
+from medxpert.reporters.prompt import Form, Prompt
 from medxpert.reporters.remote import Held, Holding, LanguageModelReporter, cause_of
 from medxpert.reporters.retries import Failed, Unreadable, told
-from medxpert.reporters.schema import answer_schema
 from medxpert.reporting import Endpoint
 
 if TYPE_CHECKING:
@@ -178,7 +177,7 @@ class OpenAIReporter(LanguageModelReporter):
         if dialect.warm:
             arguments["temperature"] = self.temperature
         if dialect.form != "text":
-            arguments["response_format"] = _form(dialect.form)
+            arguments["response_format"] = _form(dialect.form, prompt.form)
         return arguments
 
 
@@ -196,9 +195,9 @@ def simplified(dialect: Dialect, failure: Failed) -> Dialect | None:
     return dialect._replace(form="text") if dialect.form == "json_object" else None
 
 
-def _form(name: str) -> dict[str, Any]:
+def _form(name: str, form: Form) -> dict[str, Any]:
     if name == "json_schema":
-        return {"type": name, "json_schema": {"name": "report", "strict": True, "schema": answer_schema()}}
+        return {"type": name, "json_schema": {"name": form.name, "strict": True, "schema": form.schema}}
     return {"type": name}
 
 

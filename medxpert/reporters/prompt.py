@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from medxpert.reporters.schema import answer_schema
 from medxpert.reporting import Case, Verdict
 from medxpert.words import Hit
 
@@ -32,6 +33,14 @@ _INVISIBLE = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"))
 """Unicode categories of controls, format and tag characters, unassigned code points and line separators."""
 
 
+class Form(NamedTuple):
+    """What an answer must look like, for services that hold models to it."""
+
+    name: Literal["report", "reply"]
+    schema: dict[str, Any]
+    """A JSON schema."""
+
+
 class Prompt(NamedTuple):
     """One request."""
 
@@ -41,6 +50,8 @@ class Prompt(NamedTuple):
     """The case: foreign texts inside fences."""
     image: bytes | None
     """A PNG file; None where no picture is sent."""
+    form: Form
+    """Of the answer."""
 
     def tokens(self, max_tokens: int) -> int:
         """Estimate what request and answer take: a token per 4 characters, a flat rate per picture, a full answer."""
@@ -60,12 +71,22 @@ def prompt_of(case: Case, with_image: bool, max_cases: int) -> Prompt:
         with_image: whether to attach the pixels, where the case has them.
         max_cases: how many similar cases to tell of, the nearest first.
     """
-    blocks = tuple(_blocks(case, max_cases))
+    return composed(Form("report", answer_schema()), case_blocks(case, max_cases), case.pixels if with_image else None)
+
+
+def composed(form: Form, blocks: Iterable[tuple[str, str]], pixels: NDArray[np.uint8] | None) -> Prompt:
+    """Put a request together.
+
+    Args:
+        form: of the answer; the rules and the task are those of its name.
+        blocks: name and content of each block, the content from `encoded`.
+        pixels: [H, W] of the picture to attach; None for none.
+    """
+    blocks = tuple(blocks)
     token = _token(content for _, content in blocks)
-    image = _png(case.pixels) if with_image and case.pixels is not None else None
-    parts = [_words()["task"], *([_words()["picture"]] if image is not None else [])]
+    parts = [_words()[form.name]["task"], *([_words()["picture"]] if pixels is not None else [])]
     parts += [f"<<<{name} {token}\n{content}\n{name} {token}>>>" for name, content in blocks]
-    return Prompt(_system(token), "\n\n".join(parts), image)
+    return Prompt(_system(form, token), "\n\n".join(parts), None if pixels is None else _png(pixels), form)
 
 
 def encoded(value: Any) -> str:
@@ -84,11 +105,12 @@ def _escaped(character: str) -> str:
     return character
 
 
-def _blocks(case: Case, max_cases: int) -> Iterator[tuple[str, str]]:
+def case_blocks(case: Case, max_cases: int) -> Iterator[tuple[str, str]]:
+    """Yield name and content of the blocks that tell of a case and of its nearest similar cases."""
     hits = case.hits[:max_cases]
     for name in ("technique", "query", "caption"):
         if text := getattr(case, name):
-            yield name, encoded(_cut(text))
+            yield name, encoded(cut(text))
     known = {hit.study_id for hit in hits}
     rows = (encoded(_row(verdict, known)) for verdict in case.verdicts if _speaks(verdict))
     yield "evidence", "\n".join(rows) or encoded([])
@@ -113,10 +135,11 @@ def _row(verdict: Verdict, known: set[str]) -> dict[str, Any]:
 
 
 def _told(hit: Hit) -> dict[str, Any]:
-    return {"id": hit.study_id, "similarity": round(hit.score, 3), "report": _cut(hit.text)}
+    return {"id": hit.study_id, "similarity": round(hit.score, 3), "report": cut(hit.text)}
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return a text, or its first `MOST_CHARACTERS` characters and a word that it goes on."""
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + str(_words()["cut"])
 
 
@@ -136,9 +159,10 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _system(token: str) -> str:
-    form = json.dumps(_words()["form"])
-    return "\n".join(_words()["system"]).replace("{token}", token).replace("{form}", form)
+def _system(form: Form, token: str) -> str:
+    own, words = _words()[form.name], _words()
+    lines = [*own["rules"], "", *words["blocks"], "", words["how"], own["answer"], json.dumps(own["form"])]
+    return "\n".join(lines).replace("{token}", token)
 
 
 @cache

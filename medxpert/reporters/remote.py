@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
 from medxpert.endpoints import Attestation, endpoint_of
+from medxpert.exchange import Question, Reply
+from medxpert.reporters.asking import parse_reply, question_of
 from medxpert.reporters.limits import checked_model, checked_url, within
 from medxpert.reporters.prompt import Prompt, prompt_of
 from medxpert.reporters.retries import persist
 from medxpert.reporters.schema import parse
 from medxpert.reporting import Case, Draft, Endpoint
 
+Wanted = TypeVar("Wanted")
 PICTURE_KEYS = ("data", "url")
 """Where services' requests hold base64."""
 
 
 @dataclass(kw_only=True)
 class LanguageModelReporter(ABC):
-    """Asks a service for a report.
+    """Asks a service for a report, or for the answer to a question.
 
     A case takes at most attempts x timeout_seconds, and between tries at most 60 s each.
 
@@ -95,13 +99,24 @@ class LanguageModelReporter(ABC):
             RemoteError: the service failed for good; the message says how and what to do.
         """
         prompt = self._prompt(case)
-        return persist(lambda: parse(self._ask(prompt)), f"{self.endpoint.name} ({self.model})", self.attempts)
+        return self._persist(lambda: parse(self._ask(prompt)))
+
+    def answer(self, case: Case, question: Question) -> Reply:
+        """Answer a question about a case; the answer is not checked.
+
+        Raises:
+            RemoteError: the service failed for good, refused or answered nothing; the message says what to do.
+        """
+        prompt = question_of(case, question, self.send_image, self.max_cases)
+        return self._persist(lambda: parse_reply(self._ask(prompt), question, self.name))
 
     def preview(self, case: Case) -> str:
         """Return the body of the request as indented JSON, a picture as "<image, N bytes>". It holds no key."""
-        prompt = self._prompt(case)
-        body = json.loads(self._body(prompt))
-        return json.dumps(without_pictures(body, len(prompt.image or b"")), indent=2, ensure_ascii=False)
+        return self._shown(self._prompt(case))
+
+    def preview_question(self, case: Case, question: Question) -> str:
+        """Return the body of the request that `answer` would make, likewise."""
+        return self._shown(question_of(case, question, self.send_image, self.max_cases))
 
     def tokens(self, case: Case) -> int:
         """Estimate the tokens of one request and its answer; services count differently, retries come on top."""
@@ -109,6 +124,13 @@ class LanguageModelReporter(ABC):
 
     def _prompt(self, case: Case) -> Prompt:
         return prompt_of(case, self.send_image, self.max_cases)
+
+    def _persist(self, ask: Callable[[], Wanted]) -> Wanted:
+        return persist(ask, f"{self.endpoint.name} ({self.model})", self.attempts)
+
+    def _shown(self, prompt: Prompt) -> str:
+        body = json.loads(self._body(prompt))
+        return json.dumps(without_pictures(body, len(prompt.image or b"")), indent=2, ensure_ascii=False)
 
     def _endpoint(self, name: str, base_url: str | None, own: bool, can_attest: bool) -> Endpoint:
         attestation = None

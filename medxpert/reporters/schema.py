@@ -32,14 +32,14 @@ def _known(name: str) -> str:
     return name
 
 
-def _seen(text: str) -> str:
+def seen(text: str) -> str:
     """Join lines and leave out controls, marks of direction and other characters that nobody sees."""
     kept = (" " if c.isspace() else "" if unicodedata.category(c)[0] == "C" else c for c in text)
     return " ".join("".join(kept).split())
 
 
 def _said(text: str) -> str:
-    if not (line := _seen(text)):
+    if not (line := seen(text)):
         raise ValueError("expected text")
     return line
 
@@ -53,11 +53,13 @@ Sentence = Annotated[str, StringConstraints(max_length=600), AfterValidator(_sai
 Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_said)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of an answer: strict, nothing extra."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class AnsweredFinding(_Part):
+class AnsweredFinding(Part):
     """One finding; null and "" both mean that the side or severity is not said."""
 
     observation: Observation
@@ -79,15 +81,15 @@ class AnsweredFinding(_Part):
         )
 
 
-class AnsweredCode(_Part):
+class AnsweredCode(Part):
     """One code of ICD-10-CM."""
 
     code: Annotated[str, StringConstraints(max_length=12), AfterValidator(_said)]
-    description: Annotated[str, StringConstraints(max_length=400), AfterValidator(_seen)]
+    description: Annotated[str, StringConstraints(max_length=400), AfterValidator(seen)]
     billable: bool
 
 
-class AnsweredDiagnosis(_Part):
+class AnsweredDiagnosis(Part):
     """One possible diagnosis."""
 
     name: Name
@@ -98,7 +100,7 @@ class AnsweredDiagnosis(_Part):
         return Diagnosis(self.name, tuple(Code(one.code, one.description, one.billable) for one in self.icd10))
 
 
-class Answer(_Part):
+class Answer(Part):
     """The whole answer; its texts are on one line and without invisible characters."""
 
     findings: Annotated[list[AnsweredFinding], Field(max_length=40)]
@@ -120,20 +122,21 @@ def parse(text: str) -> Draft:
     Raises:
         Unreadable: it is not JSON, or not of this form.
     """
-    body = _object(text)
+    body = json_in(text)
     try:
         return Answer.model_validate_json(body).draft()
     except ValidationError as error:
-        raise Unreadable(_fault(text, error)) from None
+        raise Unreadable(fault_of(text, error)) from None
 
 
 def answer_schema() -> dict[str, Any]:
-    """Return the form as a JSON schema without references, every property required, no limits, nothing extra.
+    """Return the form as a JSON schema; limits stay out because some services refuse them, and `parse` holds them."""
+    return flat(Answer.model_json_schema())
 
-    Limits stay out because some services refuse them; `parse` holds them.
-    """
-    schema = Answer.model_json_schema()
-    return _plain(schema, schema["$defs"])
+
+def flat(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema of pydantic without references, limits and titles, every property required, nothing extra."""
+    return _plain(schema, schema.get("$defs", {}))
 
 
 def _plain(node: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
@@ -150,9 +153,14 @@ def _plain(node: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _object(text: str) -> str:
-    """Return the part of an answer that should be the object."""
-    said = text.rpartition(_THOUGHT)[2].strip().removeprefix("\ufeff")
+def spoken(text: str) -> str:
+    """Return what a model wrote without its thoughts and the blanks around."""
+    return text.rpartition(_THOUGHT)[2].strip().removeprefix("\ufeff")
+
+
+def json_in(text: str) -> str:
+    """Return the part of an answer that should be the object; thoughts and a fence around it are left out."""
+    said = spoken(text)
     if said.startswith("{"):
         return said
     if fenced := _FENCED.search(said):
@@ -161,7 +169,8 @@ def _object(text: str) -> str:
     return said[start : end + 1] if 0 <= start < end else said
 
 
-def _fault(text: str, error: ValidationError) -> str:
+def fault_of(text: str, error: ValidationError) -> str:
+    """Say in a few words what is wrong with an answer."""
     if text.lstrip()[:1] == "<" and _THOUGHT not in text:
         return "answered with HTML instead of JSON"
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]

@@ -46,7 +46,9 @@ class TemplateReporter:
         """Write the draft; each finding cites up to three cases, the nearest first, and the scores of its verdict."""
         told = {one.observation: one for one in case.verdicts if one.status}
         forms = _words()["text" if case.query else "image"]
-        return Draft(tuple(_findings(told)), tuple(_impression(told, forms)), diagnoses(case.verdicts))
+        findings = tuple(_findings(told))
+        sentences = {one.observation: one.sentence for one in findings}
+        return Draft(findings, tuple(_impression(told, forms)), diagnoses(case.verdicts, sentences))
 
 
 def _findings(told: Mapping[str, Verdict]) -> Iterator[Finding]:

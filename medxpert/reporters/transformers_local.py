@@ -8,19 +8,23 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import PIL.Image
 
 from medxpert.errors import ConfigError, RemoteError
+from medxpert.exchange import Question, Reply
+from medxpert.reporters.asking import parse_reply, question_of
 from medxpert.reporters.limits import within
 from medxpert.reporters.prompt import Prompt, prompt_of
 from medxpert.reporters.retries import Failed, persist, told
 from medxpert.reporters.schema import parse
 from medxpert.reporting import Case, Draft, Endpoint
 
+Wanted = TypeVar("Wanted")
 _LOADING_FAULTS = (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError, TypeError)
 
 
@@ -84,14 +88,24 @@ class TransformersReporter:
             RemoteError: the model cannot be opened, took too long, or wrote something else than was asked for.
         """
         prompt = self._prompt(case)
-        attempts = 2 if self.temperature > 0 else 1
-        return persist(lambda: parse(self._written(prompt)), f"{self.model_id} on this machine", attempts)
+        return self._persist(lambda: parse(self._written(prompt)))
+
+    def answer(self, case: Case, question: Question) -> Reply:
+        """Answer a question about a case; the answer is not checked.
+
+        Raises:
+            RemoteError: the model cannot be opened, took too long, refused or wrote nothing.
+        """
+        prompt = question_of(case, question, self.send_image, self.max_cases)
+        return self._persist(lambda: parse_reply(self._written(prompt), question, self.name))
 
     def preview(self, case: Case) -> str:
         """Return the conversation as indented JSON, a picture as "<image, N bytes>"."""
-        prompt = self._prompt(case)
-        picture = f"<image, {len(prompt.image)} bytes>" if prompt.image is not None else None
-        return json.dumps({"messages": _conversation(prompt, picture)}, indent=2, ensure_ascii=False)
+        return _shown(self._prompt(case))
+
+    def preview_question(self, case: Case, question: Question) -> str:
+        """Return the conversation that `answer` would begin, likewise."""
+        return _shown(question_of(case, question, self.send_image, self.max_cases))
 
     def tokens(self, case: Case) -> int:
         """Estimate the tokens of the request and its answer."""
@@ -99,6 +113,9 @@ class TransformersReporter:
 
     def _prompt(self, case: Case) -> Prompt:
         return prompt_of(case, self.send_image, self.max_cases)
+
+    def _persist(self, ask: Callable[[], Wanted]) -> Wanted:
+        return persist(ask, f"{self.model_id} on this machine", 2 if self.temperature > 0 else 1)
 
     def _written(self, prompt: Prompt) -> str:
         """Let the model write.
@@ -187,6 +204,11 @@ def _inputs(loaded: _Loaded, prompt: Prompt) -> Any:
             return_tensors="pt",
         )
     return tokenizer(f"{prompt.system}\n\n{prompt.text}\n\n", return_tensors="pt")
+
+
+def _shown(prompt: Prompt) -> str:
+    picture = f"<image, {len(prompt.image)} bytes>" if prompt.image is not None else None
+    return json.dumps({"messages": _conversation(prompt, picture)}, indent=2, ensure_ascii=False)
 
 
 def _conversation(prompt: Prompt, picture: Any, parts: bool = True) -> list[dict[str, Any]]:

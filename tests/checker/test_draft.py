@@ -4,10 +4,9 @@ import pytest
 
 from medxpert.checker.draft import UNREAD, UNSUPPORTED, WEAK, check
 from medxpert.checker.lexicon import KINDS
-from medxpert.icd10 import diagnoses
 from medxpert.labeler import mentions
 from medxpert.ontology import NO_FINDING, OBSERVATIONS, PATHOLOGIES
-from medxpert.reporting import Case, Code, Diagnosis, Draft, Finding, Verdict
+from medxpert.reporting import Case, Draft, Finding, Verdict
 from medxpert.words import Hit
 
 NAMES = {
@@ -354,93 +353,6 @@ def test_denied_on_one_side_only_is_no_contradiction():
         finding("Pneumothorax", "absent", "left", evidence=("s1",)),
     )
     assert not checked(made, verdict("Pneumothorax", "present", "right")).problems
-
-
-def test_own_diagnoses_pass():
-    for name, status in itertools.product(NAMES, ("present", "uncertain")):
-        told = verdict(name, status)
-        made = draft(finding(name, status), diagnoses=diagnoses([told]))
-        found = checked(made, told)
-        assert not found.problems, found.problems
-        assert found.diagnoses == made.diagnoses
-
-
-def test_invented_diagnoses_are_caught():
-    for name in NAMES:
-        made = draft(diagnoses=[Diagnosis(NAMES[name].capitalize())])
-        found = checked(made)
-        assert found.diagnoses == (Diagnosis(NAMES[name].capitalize() + UNSUPPORTED),)
-        assert kinds(found) == {"contradicted", "empty"}
-        assert checked(made, mode="drop").diagnoses == ()
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("Pulmonary embolism", "unknown_diagnosis"),
-        ("", "unknown_diagnosis"),
-        ("Edema from heart failure", "beyond_evidence"),
-        ("Left pulmonary edema", "side"),
-        ("No pulmonary edema", "contradicted"),
-    ],
-)
-def test_diagnoses_are_read(name, kind):
-    made = draft(finding("Edema"), diagnoses=[Diagnosis(name, diagnoses([verdict("Edema")])[0].icd10)])
-    found = checked(made, verdict("Edema", "present", "right"))
-    assert kind in kinds(found)
-    assert found.diagnoses[0].name == name + UNSUPPORTED
-    assert found.diagnoses[0].icd10 == ()
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        (Code("J90", "Pleural effusion, not elsewhere classified", False), ""),
-        (Code("J99.99", "Pleural effusion", True), "unknown_code"),
-        (Code("J90", "Pneumothorax, unspecified", True), "unknown_code"),
-        (Code("J93.9", "Pneumothorax, unspecified", True), "unfit_code"),
-        (Code("J91.0", "Malignant pleural effusion", True), "unfit_code"),
-        (Code("I26.99", "Other pulmonary embolism without acute cor pulmonale", True), "unfit_code"),
-    ],
-)
-@pytest.mark.parametrize("mode", ["mark", "drop"])
-def test_codes_are_checked(code, kind, mode):
-    made = draft(finding("Pleural Effusion"), diagnoses=[Diagnosis("Pleural effusion", (code,))])
-    found = checked(made, verdict("Pleural Effusion"), mode=mode)
-    if kind:
-        assert [(one.kind, one.text, one.action) for one in found.problems] == [(kind, code.code, "dropped")]
-        assert found.diagnoses == (Diagnosis("Pleural effusion"),)
-    else:
-        assert found.diagnoses[0].icd10 == (Code(code.code, code.description, True),)
-
-
-def test_a_suspected_disease_is_not_coded_as_one():
-    made = draft(diagnoses=[Diagnosis("Pneumonia", (Code("J18.9", "Pneumonia, unspecified organism", True),))])
-    found = checked(made, verdict("Pneumonia", "uncertain"))
-    assert kinds(found) == {"unfit_code", "empty"}
-
-
-@pytest.mark.parametrize(
-    ("name", "observation", "code"),
-    [
-        ("Pulmonary edema", "Edema", Code("J81.0", "Acute pulmonary edema", True)),
-        ("Pulmonary edema", "Edema", Code("J81.1", "Pulmonary edema NOS", True)),
-        ("Pneumothorax", "Pneumothorax", Code("J93.0", "Spontaneous tension pneumothorax", True)),
-        ("Pneumothorax", "Pneumothorax", Code("J95.811", "Postprocedural pneumothorax", True)),
-    ],
-)
-def test_a_code_that_asserts_more_than_a_film_shows_is_dropped(name, observation, code):
-    made = draft(finding(observation), diagnoses=[Diagnosis(name, (code,))])
-    found = checked(made, verdict(observation))
-    assert kinds(found) == {"unfit_code"}
-    assert found.diagnoses == (Diagnosis(name),)
-
-
-def test_a_code_may_name_the_observation_itself():
-    code = Code("S22.31", "Fracture of one rib, right side", False)
-    made = draft(finding("Fracture", "present", "right"), diagnoses=[Diagnosis("Rib fracture", (code,))])
-    assert not checked(made, verdict("Fracture", "present", "right")).problems
-    assert "unfit_code" in kinds(checked(made, verdict("Fracture", "present", "left")))
 
 
 def test_an_empty_draft_is_told():

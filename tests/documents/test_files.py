@@ -5,7 +5,7 @@ import pytest
 from documents.samples import REPORT
 
 from medxpert.documents.document import read
-from medxpert.documents.files import write
+from medxpert.documents.files import write, write_json_report, write_markdown
 from medxpert.documents.markdown import render
 from medxpert.errors import ConfigError
 
@@ -18,6 +18,14 @@ def test_three_files_and_nothing_else(tmp_path):
     assert paths[0].read_text(encoding="utf-8") == render(REPORT)
     assert 'src="data:image/png;base64,' in paths[1].read_text(encoding="utf-8")
     assert read(json.loads(paths[2].read_text(encoding="utf-8"))) == REPORT
+
+
+def test_one_by_one(tmp_path):
+    write(tmp_path / "all", REPORT)
+    write_markdown(tmp_path / "report.md", REPORT)
+    write_json_report(tmp_path / "report.json", REPORT)
+    for name in ("report.md", "report.json"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "all" / name).read_bytes()
 
 
 def test_written_again_over_the_old(tmp_path):

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from documents.samples import ABSTAINED, FALLBACK, REPORT, SHARED, speaking
+from documents.samples import ABSTAINED, FALLBACK, REPLY, REPORT, SHARED, replying, speaking
 from markdown_it import MarkdownIt
 
 from medxpert.documents.markdown import escape, render
@@ -49,9 +49,10 @@ def shown(text):
 
 def test_sections():
     assert sections(render(REPORT)) == [
-        "TECHNIQUE", "COMPARISON", "FINDINGS", "IMPRESSION", "POSSIBLE DIAGNOSES (ICD-10)", "LIMITATIONS", "CHECK",
-        "PROVENANCE",
+        "TECHNIQUE", "COMPARISON", "CHANGES SINCE THE PRIOR IMAGE", "CAPTION", "FINDINGS", "IMPRESSION",
+        "POSSIBLE DIAGNOSES (SUGGESTED ICD-10-CM CODES)", "LIMITATIONS", "CHECK", "PROVENANCE",
     ]  # fmt: skip
+    assert sections(render(FALLBACK))[:3] == ["TECHNIQUE", "COMPARISON", "FINDINGS"]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,14 @@ def test_sections():
         "- Effusion",
         "  - J90 Pleural effusion, not elsewhere classified",
         "  - J9 J (not billable)",
+        "  - J91 K (not billable; still to be stated: acute or chronic; of what)",
+        "- Pleural Effusion: worse 0.61",
+        "  - before: 0.71, present, left, mild; zero-shot 0.60, 1 case agrees",
+        "  - now: 0.88, present, left, moderate; probe 0.91, 2 cases agree",
+        "- Edema: unchanged 0.97",
+        "- Fracture: not known",
+        "A machine's caption of the image: evidence of limited trust, not a finding.",
+        "> A small effusion.",
         "- Tumour **[weak support]** (no code)",
         "- One image alone.",
         '- unknown evidence (findings, dropped): "s99": cited for Edema',
@@ -78,6 +87,19 @@ def test_sections():
 )
 def test_every_statement_is_printed(line):
     assert line in render(REPORT).splitlines()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "## QUESTION", "Is there a left effusion?", "**Yes, a left pleural effusion is seen.**", "- Confidence: 0.83",
+        "- Evidence: zero-shot, s1", '- unknown evidence (findings, dropped): "s99": cited for Edema',
+    ],
+)  # fmt: skip
+def test_the_answer_stands_first(line):
+    lines = render(REPORT, REPLY).splitlines()
+    assert lines.index(line) < lines.index("## TECHNIQUE")
+    assert line not in render(FALLBACK).splitlines()
 
 
 def test_neighbours_share_their_sentence():
@@ -96,7 +118,8 @@ def test_fallback():
 
 
 def test_abstention_stands_in_place_of_statements():
-    text = render(replace(REPORT, abstained=True, abstain_reason="Not a chest."))
+    bare = replace(REPORT, comparison="None.", changes=(), caption="")
+    text = render(replace(bare, abstained=True, abstain_reason="Not a chest."))
     assert sections(text) == [
         "NO REPORT: THE SYSTEM ABSTAINED", "TECHNIQUE", "COMPARISON", "LIMITATIONS", "PROVENANCE",
     ]  # fmt: skip
@@ -108,7 +131,7 @@ def test_abstention_stands_in_place_of_statements():
 @pytest.mark.parametrize("words", [HOSTILE, *STARTS])
 @pytest.mark.parametrize("abstained", [False, True])
 def test_nothing_in_a_report_becomes_markup(words, abstained):
-    kinds = {token.type for token in tokens(render(speaking(words, abstained)))}
+    kinds = {token.type for token in tokens(render(speaking(words, abstained), replying(words)))}
     assert kinds <= ALLOWED
 
 

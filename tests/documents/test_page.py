@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from documents.samples import ABSTAINED, FALLBACK, REPORT, SHARED, speaking
+from documents.samples import ABSTAINED, FALLBACK, REPLY, REPORT, SHARED, replying, speaking
 from PIL import Image
 
 from medxpert.documents.page import write_page
@@ -65,8 +65,8 @@ THUMBNAILS = {
 }
 
 
-def write(path, report, query=PIXELS, thumbnails=THUMBNAILS):
-    write_page(path, report, query, thumbnails)
+def write(path, report, query=PIXELS, thumbnails=THUMBNAILS, reply=None):
+    write_page(path, report, query, thumbnails, reply)
     return path.read_text(encoding="utf-8")
 
 
@@ -80,6 +80,10 @@ def page(tmp_path):
     [
         "Moderate left effusion.", "zero-shot 0.83", "cases 0.35", "Nodule on the right.", "✗ unsupported",
         "~ weak support", "✓ supported", "J90 Pleural effusion, not elsewhere classified", "J (not billable)",
+        "K (not billable; still to be stated: acute or chronic; of what)", "A small effusion.",
+        "A machine's caption of the image: evidence of limited trust, not a finding.", "The effusion is worse.",
+        "Pleural Effusion worse 0.61 0.71, present, left, mild zero-shot 0.60, 1 case agrees 0.88, present, left, "
+        "moderate probe 0.91, 2 cases agree", "Edema unchanged 0.97 0.03, absent 0.15, undecided", "Fracture not known",
         "no code", "One image alone.", "1 problem found: 1 dropped.", "unknown evidence", "cited for Edema",
         "1 · s1", "similarity 0.912", "Report of one.", "cited for Pleural Effusion (present); Edema (uncertain)",
         "cited for Pneumothorax, Fracture (absent)", "index count 3, split train", "reporter template",
@@ -104,6 +108,9 @@ def test_a_policy_that_nobody_knows_looks_private(tmp_path):
 def test_rows_show_support(page):
     rows = [attributes["class"] for attributes in Seen(page).all("tr") if "class" in attributes]
     assert rows == [
+        "worse",
+        "unchanged",
+        "unknown",
         "present supported",
         "uncertain weak",
         "present unsupported",
@@ -151,8 +158,9 @@ def test_policy_of_content_allows_this_style_and_nothing_else(page):
 @pytest.mark.parametrize("abstained", [False, True])
 def test_nothing_in_a_report_becomes_markup(tmp_path, page, abstained):
     hostile = write(
-        tmp_path / "hostile.html", speaking(HOSTILE, abstained), thumbnails={"s1": (b"<script>", HOSTILE, 0.5)}
-    )
+        tmp_path / "hostile.html", speaking(HOSTILE, abstained), PIXELS, {"s1": (b"<script>", HOSTILE, 0.5)},
+        replying(HOSTILE),
+    )  # fmt: skip
     seen = Seen(hostile)
     assert {tag for tag, _ in seen.elements} <= {tag for tag, _ in Seen(page).elements} | {"p", "section"}
     for _, attributes in seen.elements:
@@ -165,7 +173,8 @@ def test_nothing_in_a_report_becomes_markup(tmp_path, page, abstained):
 
 
 def test_abstention_stands_in_place_of_statements(tmp_path):
-    seen = Seen(write(tmp_path / "a.html", replace(REPORT, abstained=True, abstain_reason="Not a chest.")))
+    bare = replace(REPORT, comparison="None.", changes=(), caption="")
+    seen = Seen(write(tmp_path / "a.html", replace(bare, abstained=True, abstain_reason="Not a chest.")))
     assert "No report: the system abstained Not a chest." in seen.text
     assert "effusion" not in seen.text
     assert "Findings" not in seen.texts
@@ -183,6 +192,22 @@ def test_a_text_query_has_no_picture(tmp_path):
     seen = Seen(write(tmp_path / "a.html", REPORT, None, {}))
     assert "Report on a text query" in seen.texts
     assert not seen.all("img")
+
+
+def test_without_prior_and_caption_neither_is_mentioned(tmp_path):
+    text = Seen(write(tmp_path / "a.html", replace(REPORT, changes=(), caption=""))).text
+    assert "Changes since" not in text
+    assert "Caption" not in text
+
+
+def test_the_answer_stands_first(tmp_path, page):
+    text = Seen(write(tmp_path / "a.html", REPORT, reply=REPLY)).text
+    assert (
+        "Question Is there a left effusion? Yes, a left pleural effusion is seen. Confidence: 0.83 Evidence: "
+        'zero-shot, s1 Written by the reporter template unknown evidence (findings, dropped): "s99": cited for Edema'
+    ) in text
+    assert text.index("Question") < text.index("Technique")
+    assert "Question" not in Seen(page).text
 
 
 def test_empty_report(tmp_path):

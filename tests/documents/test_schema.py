@@ -27,7 +27,9 @@ def test_every_report_is_of_this_form(report):
     "change",
     [
         {"research_use_only": False},
-        {"schema_version": "1.1"},
+        {"schema_version": "1.0"},
+        {"changes": [{"observation": "Edema"}]},
+        {"caption": None},
         {"extra": 1},
         {"findings": [{"observation": "Edema"}]},
         {"impression": "a sentence"},

@@ -27,11 +27,20 @@ def squeezed(text):
         f"{NOTICE} Policy: credentialed.", "Moderate left effusion.", "Pleural Effusion: present, left, moderate",
         "+ supported", "~ weak support", "! unsupported", "zero-shot 0.83, 2 citations", "cases 0.35, 1 citation",
         "no evidence", "Pneumothorax: 1 citation", "Nodule. [unsupported]", "J90 Pleural effusion, not elsewhere",
+        "J91 K (not billable; still to be stated: acute or chronic; of what)",
+        "COMPARISON The effusion is worse.", "Pleural Effusion worse 0.61 0.71, present, left, mild 0.88, present,",
+        "CAPTION A small effusion. A machine's caption of the image: evidence of limited trust, not a finding.",
         "Tumour [weak support]", "Check: 1 problem found: 1 dropped.", "Written by: template",
     ],
 )  # fmt: skip
 def test_everything_is_told(told):
     assert told in squeezed(printed(REPORT))
+
+
+def test_what_did_not_change_has_no_line():
+    assert "unchanged" not in printed(REPORT)
+    assert "COMPARISON" not in printed(FALLBACK)
+    assert "CAPTION" not in printed(FALLBACK)
 
 
 def test_neighbours_share_their_sentence():

@@ -1,9 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from documents.samples import ABSENT, REPORT, SUPPORTED, UNSUPPORTED, WEAK
+from documents.samples import ABSENT, BEFORE, CHANGES, NOW, REPORT, SUPPORTED, UNSUPPORTED, WEAK
 
 from medxpert.documents import wording
+from medxpert.reporting import Code, Verdict
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,36 @@ def test_provenance_names_who_wrote_and_leaves_scores_to_the_findings():
         "run": "a run", "policy": "credentialed", "model id": "none", "index": "count 3, split train",
         "pixels sent": "no", "reporter": "template",
     }  # fmt: skip
+
+
+def test_changes_come_before_what_did_not_change():
+    assert [one.observation for one in wording.ordered(CHANGES)] == ["Pleural Effusion", "Edema", "Fracture"]
+
+
+def test_what_became_of_an_observation():
+    assert [wording.course(one) for one in CHANGES] == ["unchanged 0.97", "not known", "worse 0.61"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told", "basis"),
+    [
+        (BEFORE, "0.71, present, left, mild", "zero-shot 0.60, 1 case agrees"),
+        (NOW, "0.88, present, left, moderate", "probe 0.91, 2 cases agree"),
+        (Verdict("Edema", "", 0.15), "0.15, undecided", ""),
+        (Verdict("Edema"), "not known", ""),
+    ],
+)
+def test_verdict(verdict, told, basis):
+    assert (wording.verdict(verdict), wording.basis(verdict)) == (told, basis)
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        (Code("J90", "", True), ""),
+        (Code("J9", "", False), "(not billable)"),
+        (Code("J81", "", False, ("acute or chronic",)), "(not billable; still to be stated: acute or chronic)"),
+    ],
+)
+def test_code_note(code, note):
+    assert wording.code_note(code) == note

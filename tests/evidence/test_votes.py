@@ -8,6 +8,9 @@ from medxpert.words import Hit
 EDEMA, EFFUSION = OBSERVATIONS.index("Edema"), OBSERVATIONS.index("Pleural Effusion")
 
 
+TRUST = {1: 2.5, 0: -0.4}
+
+
 def share(odds):
     return 1 / (1 + np.exp(-odds))
 
@@ -66,8 +69,12 @@ def test_vote_of_hits_and_of_none():
 
 
 def test_caption_odds_are_weak():
-    odds = caption_odds("Possible edema. Left pleural effusion. No pneumothorax.")[0]
-    assert [odds[EDEMA], odds[EFFUSION], odds[OBSERVATIONS.index("Pneumothorax")]] == [0, 1, -1]
+    odds = caption_odds("Possible edema. Left pleural effusion. No pneumothorax.", TRUST)[0]
+    assert [odds[EDEMA], odds[EFFUSION], odds[OBSERVATIONS.index("Pneumothorax")]] == [0, 1, -0.4]
     assert np.isnan(odds[OBSERVATIONS.index("Fracture")])
-    assert np.isnan(caption_odds("a cat on a sofa")).all()
-    assert caption_odds("No acute cardiopulmonary abnormality.")[0][OBSERVATIONS.index(NO_FINDING)] == 1
+    assert np.isnan(caption_odds("a cat on a sofa", TRUST)).all()
+    assert caption_odds("No acute cardiopulmonary abnormality.", TRUST)[0][OBSERVATIONS.index(NO_FINDING)] == 1
+
+
+def test_a_caption_whose_trust_nobody_measured_says_nothing():
+    assert np.isnan(caption_odds("Possible edema. Left pleural effusion. No pneumothorax.", {})).all()

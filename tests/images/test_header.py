@@ -54,8 +54,8 @@ def test_nothing_private_leaves_the_header(dicom_file, ramp, tmp_path):
     path = tmp_path / "film.dcm"
     path.write_bytes(dicom_file(ramp, PatientID="P17", SOPInstanceUID="1.2.3.4", Rows=20, **PRIVATE))
     header = read_header(path)
-    assert header == DicomHeader("", "P17", "PA", "", "", 20, 24, "MONOCHROME2", "", "1.2.3.4", "ACC4711")
-    assert not [word for word in WORDS - {"acc4711"} if word in repr(header).lower()]
+    assert header == DicomHeader("", "P17", "PA", "", "", 20, 24, "MONOCHROME2", "", "1.2.3.4", "ACC4711", "20210305")
+    assert not [word for word in WORDS - {"acc4711", "20210305"} if word in repr(header).lower()]
 
 
 def said_about(read, path):
@@ -76,7 +76,7 @@ def test_nothing_private_is_said_about_broken_files(dicom_file, ramp, tmp_path, 
     assert any("found broken data (ValueError)" in line for line in said)
     said += caplog.messages + [str(warning.message) for warning in recwarn]
     text = " ".join(said).replace(str(tmp_path), "").lower()
-    assert not [word for word in [*WORDS - {"acc4711"}, "quixot"] if word in text]
+    assert not [word for word in [*WORDS - {"acc4711", "20210305"}, "quixot"] if word in text]
 
 
 def test_fields(dicom_file, ramp):
@@ -103,6 +103,29 @@ def test_absent_fields_are_empty():
     buffer = pydicom.filebase.DicomBytesIO()
     pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
     assert read_header(buffer.getvalue()) == DicomHeader()
+
+
+@pytest.mark.parametrize(
+    ("elements", "taken"),
+    [
+        ({}, ""),
+        ({"StudyDate": "20210304", "StudyTime": "112233.123"}, "20210304112233"),
+        ({"StudyDate": "20210304", "StudyTime": "1122"}, "202103041122"),
+        ({"StudyDate": "20210304"}, "20210304"),
+        ({"StudyTime": "200112.14"}, ""),
+        ({"StudyDate": "20210304", "AcquisitionDate": "20210305", "AcquisitionTime": "08"}, "2021030508"),
+        ({"AcquisitionTime": "080000", "StudyDate": "20210304", "StudyTime": "112233"}, "20210304112233"),
+        ({"AcquisitionDateTime": "20210306070809.5+0100", "AcquisitionDate": "20210305"}, "20210306070809"),
+        ({"AcquisitionDateTime": "2021", "StudyDate": "20210304"}, "20210304"),
+        ({"StudyDate": "2021.03.04", "StudyTime": "11:22:33"}, "20210304112233"),
+        ({"StudyDate": "20211304"}, ""),
+        ({"StudyDate": "00010101"}, ""),
+        ({"StudyDate": "20210304", "StudyTime": "992233"}, "20210304"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_taken(dicom_file, ramp, elements, taken):
+    assert header_of(dicom_file, ramp, **elements).taken == taken
 
 
 def code(meaning):

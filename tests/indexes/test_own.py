@@ -53,6 +53,7 @@ QUERY = np.array([1, 0], np.float32)
         (Traces(image_hash="h2"), ["other", "nameless"]),
         (Traces(patient_ids=("", "me")), ["other", "nameless"]),
         (Traces(patient_ids=("me", "they")), ["nameless"]),
+        (Traces(image_hash="h5", others=(Traces(path="/films/1.png"),)), ["nameless"]),
         (Traces(path="/films/9.png", image_hash="h9", patient_ids=("",)), ["twin", "mine", "other", "nameless"]),
     ],
 )

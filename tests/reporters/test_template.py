@@ -242,6 +242,14 @@ def test_diagnoses_are_those_of_the_verdicts():
     assert written == icd10.diagnoses(given.verdicts)
 
 
+def test_codes_follow_the_sentences():
+    (thickening, fracture) = draft(
+        verdict("Pleural Other", "present"), verdict("Fracture", "present", "left")
+    ).diagnoses
+    assert (thickening.name, thickening.icd10[0].code) == ("Pleural thickening", "J92")
+    assert (fracture.name, fracture.icd10[0].code) == ("Fracture", "R93.7")
+
+
 def test_sentences_are_sentences():
     draw = random.Random(6)
     for query in ["", "x"] * 60:

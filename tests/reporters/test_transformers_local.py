@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from medxpert.errors import ConfigError, RemoteError
+from medxpert.exchange import Question
 from medxpert.reporters.transformers_local import TransformersReporter
 from medxpert.reporting import Endpoint
 
@@ -256,3 +257,19 @@ def test_names(blind, monkeypatch):
 def test_settings_that_cannot_be(blind, settings, message):
     with pytest.raises(ConfigError, match=message):
         TransformersReporter(**({"model": str(blind)} | settings))
+
+
+def test_questions(blind):
+    asked = Question("Is there a left pleural effusion?", "presence", ("Pleural Effusion",), "left")
+    answer = {"answer": "Yes, a small left pleural effusion.", "value": "yes", "evidence": ["case-1"]}
+    reporter = saying(blind, json.dumps(answer))
+    found = reporter.answer(case(), asked)
+    assert (found.value, found.evidence, found.reporter, found.answerable) == ("yes", ("case-1",), "transformers", True)
+    given = tokenizer().decode(reporter._loaded.model.inputs["input_ids"][0])
+    assert asked.text in given
+    assert "Word the report" not in given
+    assert asked.text in reporter.preview_question(case(), asked)
+    assert saying(blind, "A small left effusion.").answer(case(), asked).value == ""
+    for text, message in (("", "answered nothing"), ("I cannot assist with this.", "refused to answer")):
+        with pytest.raises(RemoteError, match=rf"^tiny-llama on this machine: {message}"):
+            saying(blind, text).answer(case(), asked)

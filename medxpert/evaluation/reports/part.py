@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medxpert.drafting import Circumstances, Drafting
+from medxpert.drafting import Drafting
 from medxpert.evaluation.reports.outsiders import outsiders_of
 from medxpert.evaluation.reports.quality import report_quality
 from medxpert.evaluation.reports.written import draft_all
@@ -10,6 +10,7 @@ from medxpert.evaluation.subject import Part, Subject
 from medxpert.evidence.rule import Rule
 from medxpert.folders import verified
 from medxpert.gathering import Evidence
+from medxpert.gating import Circumstances
 from medxpert.indexes.gallery import Gallery
 from medxpert.indexes.own import Traces
 from medxpert.privacy import strictest

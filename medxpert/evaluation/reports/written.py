@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.checker.draft import check
-from medxpert.drafting import Circumstances, Drafting
+from medxpert.drafting import Drafting
 from medxpert.evidence.calibrated import SIDES
 from medxpert.gathering import Evidence
+from medxpert.gating import Circumstances
 from medxpert.indexes.own import Traces
 from medxpert.ontology import NO_FINDING, OBSERVATIONS
 from medxpert.reporters.template import TemplateReporter

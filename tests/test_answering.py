@@ -1,0 +1,51 @@
+"""What infer.py is asked, before anything is opened."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from medxpert.answering import Asking, answer
+from medxpert.errors import ConfigError
+
+KEYS = ("image", "images", "query", "question", "prior", "audio", "output")
+
+
+def cfg(**given):
+    export = {name: {} for name in given.pop("export", ("json", "markdown", "html"))}
+    usual = {"top_k": 5, "match": "both", "filter": {}, "export": export}
+    return OmegaConf.create({**dict.fromkeys(KEYS), **usual, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "give one of image=FILE, images=FOLDER, query='some text' and audio=FILE"),
+        ({"image": "a.png", "query": "edema"}, "give one of"),
+        ({"images": "a", "audio": "a.wav"}, "give one of|leave question="),
+        ({"question": "Is there edema?"}, "give one of"),
+        ({"query": "edema", "question": "Is there edema?"}, "question= is about one image; give image=FILE"),
+        ({"images": "films", "question": "Is there edema?"}, "question= is about one image"),
+        ({"query": "edema", "prior": "b.png"}, "prior= is about one image"),
+        ({"image": "a.png", "audio": "a.wav", "question": "Is there edema?"}, "audio= holds the question"),
+        ({"audio": "a.wav", "query": "edema"}, "give one of|leave question="),
+        ({"images": "films"}, "give output=DIR"),
+        ({"images": "films", "output": "x", "export": ["pdf"]}, "export= writes one answer"),
+        ({"images": "films", "output": "x", "top_k": 9}, "top_k= chooses what is shown of one answer"),
+    ],
+)
+def test_what_is_asked_must_be_clear(given, message):
+    with pytest.raises(ConfigError, match=message):
+        answer(cfg(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ({"image": "a/chest.dcm"}, None),
+        ({"image": "a/chest.dcm", "export": ["pdf", "sr"]}, "chest-report"),
+        ({"query": "edema", "export": ["pdf"]}, "query-report"),
+        ({"image": "a/chest.dcm", "export": ["pdf"], "output": "here"}, "here"),
+    ],
+)
+def test_a_format_asked_for_is_written_even_where_no_folder_is_named(given, folder):
+    found = Asking(cfg(**given), None)._output()
+    assert (None if found is None else str(found)) == folder
