@@ -18,7 +18,7 @@ from medxpert.bookkeeping import provenance, write_config, write_rejected
 from medxpert.callbacks.averaging import MovingAverage
 from medxpert.callbacks.captions import CaptionQuality, spread
 from medxpert.callbacks.loggers import closing, log_config
-from medxpert.callbacks.saving import BestCheckpoint, WholeCheckpoints
+from medxpert.callbacks.saving import BestCheckpoint
 from medxpert.caption_module import CaptionModule
 from medxpert.captioners.card import Card
 from medxpert.captioners.folder import write_captioner
@@ -34,6 +34,7 @@ from medxpert.evaluation.caption_files import draw, write_lines
 from medxpert.evaluation.captions import block, compare, trust
 from medxpert.folders import explained, write_json
 from medxpert.interruption import interruptible
+from medxpert.parts import settle
 from medxpert.privacy import strictest
 from medxpert.resuming import Job, job_of, keep_curves, kept_config
 from medxpert.run import CAPTIONER, finish_run
@@ -111,7 +112,7 @@ def assemble(job: Job, label_weight: float) -> Parts:
     callbacks = [callback for callback in (build(cfg.callbacks) or {}).values() if callback]
     trainer: pl.Trainer = build(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(job.folder))
     quality = check(trainer)
-    trainer.strategy.checkpoint_io = WholeCheckpoints()
+    settle(trainer)
     recipe: Recipe = build(cfg.model)
     late = LateTokenizer()
     data: DataModule = build(cfg.loader, reader=build(cfg.data), tokenizer=late, image_side=recipe.image_side)()

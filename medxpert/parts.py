@@ -53,25 +53,29 @@ def assemble(job: Job) -> Parts:
         logger=loggers,
         default_root_dir=str(job.folder),
     )
-    _check_processes(trainer)
     sharded = isinstance(trainer.strategy, FullySharded)
     if sharded and any(isinstance(callback, MovingAverage) for callback in callbacks):
         raise ConfigError("callbacks=ema: no process has all weights under trainer=fsdp; choose trainer=ddp")
     module.check(data.images, data.text, data.chunk_size, sharded)
-    trainer.strategy.checkpoint_io = WholeCheckpoints()
-    if hasattr(trainer.strategy, "_timeout"):
-        trainer.strategy._timeout = _PATIENCE
+    settle(trainer)
     return Parts(module, data, trainer, pretrained)
 
 
-def _check_processes(trainer: pl.Trainer) -> None:
-    """Refuse processes from outside that the trainer does not count on, and others that would never come."""
+def settle(trainer: pl.Trainer) -> None:
+    """Let a trainer write whole checkpoints and wait for the first process.
+
+    Raises:
+        ConfigError: processes from outside that it does not count on, or others that would never come.
+    """
     wanted = getattr(trainer.strategy, "num_processes", 1) * trainer.num_nodes
     if outer_size() > 1 and wanted != outer_size():
         raise ConfigError(
             f"{outer_size()} processes were started from outside, trainer= asks for {wanted}; give trainer=slurm and "
             "sbatch --ntasks-per-node under srun, trainer.devices=N and trainer.num_nodes=N under torchrun"
         )
+    trainer.strategy.checkpoint_io = WholeCheckpoints()
+    if hasattr(trainer.strategy, "_timeout"):
+        trainer.strategy._timeout = _PATIENCE
 
 
 def starting_model(cfg: DictConfig, pretrained: Pretrained | None) -> CLIP:

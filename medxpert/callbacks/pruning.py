@@ -16,11 +16,12 @@ from medxpert.config.jobs import Pruned
 from medxpert.distributed import gather_objects, leave_group
 
 log = logging.getLogger(__name__)
-MONITOR = "val/recall@10"
+MONITORS = "val/recall@10", "val/label_f1"
+"""Of retrieval, or of captions."""
 
 
 class Pruning(pl.Callback):
-    """Reports each epoch's validation Recall@10 to a study, and ends the job where the study's median is higher.
+    """Reports each epoch's validation Recall@10, or label F1, to a study; ends the job where the median is higher.
 
     Rank 0 reports and decides for all.
 
@@ -41,11 +42,12 @@ class Pruning(pl.Callback):
         """
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
-        value = float(trainer.callback_metrics[MONITOR])
+        name = next(one for one in MONITORS if one in trainer.callback_metrics)
+        value = float(trainer.callback_metrics[name])
         stop = self._report(value, trainer.current_epoch) if trainer.is_global_zero else None
         if gather_objects(stop)[0]:
             leave_group()
-            raise Pruned(f"val/recall@10 of {value:.3f} after epoch {trainer.current_epoch + 1} is below the median")
+            raise Pruned(f"{name} of {value:.3f} after epoch {trainer.current_epoch + 1} is below the median")
 
     def _report(self, value: float, epoch: int) -> bool:
         """Tell whether the trial should stop; a database out of reach or a trial that was given up stops nothing."""

@@ -30,6 +30,7 @@ class Outcome(NamedTuple):
         exit_status: 0 of a job that finished or was pruned.
         recall: of a finished job, k -> its validation Recall@k of the adapted weights, mean of both directions.
         policy: of its data.
+        label_f1: of a finished captioner: micro F1 of what its validation captions say.
     """
 
     number: int
@@ -39,11 +40,18 @@ class Outcome(NamedTuple):
     exit_status: int = 0
     recall: Mapping[int, float] = {}
     policy: Policy = POLICIES[0]
+    label_f1: float | None = None
 
     @property
-    def objective(self) -> float:
-        """Validation Recall@10, what a sweep maximises; below every other where there is none."""
-        return self.recall.get(10, -1.0)
+    def objective(self) -> float | None:
+        """What a sweep maximises: validation Recall@10, or a captioner's label F1; None where there is neither."""
+        return self.recall.get(10, self.label_f1)
+
+    @property
+    def place(self) -> tuple[bool, float, int]:
+        """Sorts the finished before all others, the best first, and those without figures behind these."""
+        score = self.objective
+        return self.status != "finished", 1.0 if score is None else -score, self.number
 
 
 def outcomes(sweep: Path, interrupted: bool = False) -> list[Outcome]:
@@ -54,13 +62,13 @@ def outcomes(sweep: Path, interrupted: bool = False) -> list[Outcome]:
         interrupted: whether a job that seems to run was stopped with the sweep; else its process has died.
     """
     found = [_outcome(path.parent, interrupted) for path in sweep.rglob(JOB)]
-    return sorted(found, key=lambda one: (one.status != "finished", -one.objective, one.number))
+    return sorted(found, key=lambda one: one.place)
 
 
 def best(jobs: Sequence[Outcome]) -> Outcome | None:
     """Return the best finished job."""
     finished = [one for one in jobs if one.status == "finished"]
-    return max(finished, key=lambda one: one.objective, default=None)
+    return min(finished, key=lambda one: one.place, default=None)
 
 
 def _outcome(folder: Path, interrupted: bool) -> Outcome:
@@ -76,11 +84,13 @@ def _outcome(folder: Path, interrupted: bool) -> Outcome:
 
 def _finished(number: int, folder: Path) -> Outcome:
     recall: dict[int, float] = {}
-    policy = _UNKNOWN
+    policy, label_f1 = _UNKNOWN, None
     with suppress(DataError, KeyError, TypeError):
         metrics = read_json(folder / METRICS)
         policy = metrics["policy"]
+        if "captions" in metrics:
+            label_f1 = metrics["captions"]["val"]["agreement"]["captioner"]["f1"]["value"]
         scores = [metrics["adapted"]["val"][direction]["identity"] for direction in _DIRECTIONS]
         for k in (1, 10):  # a pool of ten or fewer has no Recall@10
             recall[k] = sum(one[f"recall@{k}"]["value"] for one in scores) / len(scores)
-    return Outcome(number, folder, "finished", recall=recall, policy=policy)
+    return Outcome(number, folder, "finished", recall=recall, policy=policy, label_f1=label_f1)

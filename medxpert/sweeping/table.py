@@ -22,6 +22,7 @@ Values = Mapping[int, Mapping[str, str]]
 TABLE = "sweep.csv"
 _LONG = 8
 _SCORES = {"val R@10": 10, "R@1": 1}
+_CAPTIONS = "val label F1"
 
 
 def publish(sweep: Path, jobs: Sequence[Outcome], values: Values, files: Sequence[Path] = ()) -> None:
@@ -33,10 +34,12 @@ def publish(sweep: Path, jobs: Sequence[Outcome], values: Values, files: Sequenc
     axes = list(dict.fromkeys(axis for tried in values.values() for axis in tried))
     with atomic_file(sweep / TABLE) as sibling, sibling.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["rank", "job", *axes, "val_recall@10", "val_recall@1", "status", "reason", "policy"])
+        rows.writerow(
+            ["rank", "job", *axes, "val_recall@10", "val_recall@1", "val_label_f1", "status", "reason", "policy"]
+        )
         for rank, one in enumerate(jobs, start=1):
             tried = [values.get(one.number, {}).get(axis, "") for axis in axes]
-            scores = [one.recall.get(k, "") for k in _SCORES.values()]
+            scores = [*(one.recall.get(k, "") for k in _SCORES.values()), "" if one.label_f1 is None else one.label_f1]
             place = rank if one.status == "finished" else ""
             rows.writerow([place, _name(one, sweep), *tried, *scores, one.status, one.reason, one.policy])
     policy = strictest([one.policy for one in jobs] or [POLICIES[0]])
@@ -47,8 +50,10 @@ def publish(sweep: Path, jobs: Sequence[Outcome], values: Values, files: Sequenc
 
 def tables(sweep: Path, jobs: Sequence[Outcome], values: Values, axes: Sequence[str]) -> Tables:
     """Lay out the jobs, best first."""
-    rows = tuple(_row(place, one, sweep, values.get(one.number, {}), axes) for place, one in enumerate(jobs))
-    columns = (*_short(axes), *_SCORES, "status")
+    rows = tuple(
+        _row(place, one, sweep, values.get(one.number, {}), axes, _retrieve(jobs)) for place, one in enumerate(jobs)
+    )
+    columns = (*_short(axes), *(_SCORES if _retrieve(jobs) else (_CAPTIONS,)), "status")
     counts = Counter(one.status for one in jobs)
     note = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     reasons = [
@@ -57,14 +62,25 @@ def tables(sweep: Path, jobs: Sequence[Outcome], values: Values, axes: Sequence[
         if one.status == "failed"
     ]
     block = Block("Jobs", note, columns, rows)
-    notes = ("Validation recall in %, mean of both directions; the same study must be found.", *reasons)
+    notes = (_RECALL if _retrieve(jobs) else _F1, *reasons)
     return Tables(f"Sweep {sweep.name}", notes, (block,))
 
 
-def _row(place: int, job: Outcome, sweep: Path, tried: Mapping[str, str], axes: Sequence[str]) -> Row:
+_RECALL = "Validation recall in %, mean of both directions; the same study must be found."
+_F1 = "Micro F1 in % of what captions of validation images say of the 14 observations."
+
+
+def _retrieve(jobs: Sequence[Outcome]) -> bool:
+    """Tell whether the jobs trained what retrieves, not what writes captions."""
+    return all(one.label_f1 is None for one in jobs)
+
+
+def _row(place: int, job: Outcome, sweep: Path, tried: Mapping[str, str], axes: Sequence[str], retrieves: bool) -> Row:
     rank = f"{place + 1}." if job.status == "finished" else ""
     told = [Shown(_rounded(tried.get(axis, DASH))) for axis in axes]
-    scores = [percent({"value": job.recall[k]} if k in job.recall else None) for k in _SCORES.values()]
+    recall = [percent({"value": job.recall[k]} if k in job.recall else None) for k in _SCORES.values()]
+    written = [percent(None if job.label_f1 is None else {"value": job.label_f1})]
+    scores = recall if retrieves else written
     kind: Literal["main", "reference"] = "main" if place == 0 and job.status == "finished" else "reference"
     return Row(f"{rank:3} {_name(job, sweep)}", (*told, *scores, Shown(job.status)), kind)
 

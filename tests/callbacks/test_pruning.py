@@ -5,7 +5,7 @@ import pytest
 from pytorch_lightning.trainer.states import TrainerFn
 
 from medxpert.callbacks import pruning
-from medxpert.callbacks.pruning import MONITOR, Pruning
+from medxpert.callbacks.pruning import MONITORS, Pruning
 from medxpert.config.jobs import Pruned
 
 
@@ -31,7 +31,7 @@ def trainer(epoch, recall, **changes):
     known = {
         "sanity_checking": False,
         "state": SimpleNamespace(fn=TrainerFn.FITTING),
-        "callback_metrics": {MONITOR: recall},
+        "callback_metrics": {MONITORS[0]: recall},
         "current_epoch": epoch,
         "is_global_zero": True,
     }

@@ -49,3 +49,13 @@ def test_finished_come_first_even_without_figures(tmp_path):
 def test_no_best_where_nothing_finished(tmp_path):
     leave_job(tmp_path, 0, JobRecord(0, "failed", "x", 1))
     assert best(outcomes(tmp_path)) is None
+
+
+def test_captioners_are_ranked_by_label_f1(tmp_path):
+    for number, f1 in enumerate((0.4, 0.6)):
+        path = leave_job(tmp_path, number, 0.5) / "metrics.json"
+        told = {"policy": "open", "captions": {"val": {"agreement": {"captioner": {"f1": {"value": f1}}}}}}
+        path.write_text(json.dumps(told))
+    found = outcomes(tmp_path)
+    assert [(one.number, one.objective) for one in found] == [(1, 0.6), (0, 0.4)]
+    assert best(found).number == 1
