@@ -10,7 +10,7 @@ from medxpert.exchange import Heard, Sound
 from medxpert.recognisers.decoding import Fit, GrammarDecoder
 from medxpert.reporting import Endpoint
 
-BIAS, WEIGHTS = 8.45, Fit(1.08, 3.29)
+BIAS, WEIGHTS = 7.03, Fit(1.18, 1.85)
 """Of a logistic regression on the development sentences of experiments/voice: are all words right?"""
 LEAST_FRAMES = 15
 """Of speech sounds; the shortest sentence of the grammar has 40."""
@@ -31,7 +31,7 @@ class GrammarRecogniser:
         ConfigError: it is not in 0..1.
     """
 
-    least_confidence: float = 0.8
+    least_confidence: float = 0.5
     name: str = field(default="grammar", init=False)
     model_id: str = field(default="pocketsphinx en-us", init=False)
     _decoder: GrammarDecoder | None = field(default=None, init=False, repr=False)
