@@ -56,7 +56,7 @@ def test_image_for_infer(project, tmp_path, command, prepare, message):
 
 
 QUERIES = {
-    "neither": ((), "give one of image=FILE, images=FOLDER and query="),
+    "neither": ((), "give one of image=FILE, images=FOLDER, query="),
     "empty": (("query=",), "query= is empty"),
     "zero": (("query=a", "top_k=0"), "top_k=0 lies outside 1.."),
     "beyond": (("query=a", "top_k=1000000"), "top_k=1000000 lies outside 1.."),

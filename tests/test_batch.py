@@ -44,7 +44,7 @@ class Assistant:
     stop_at: str = ""
     dry_run: bool = False
 
-    def ask_image(self, path, top_k, where):
+    def ask_image(self, path, shown):
         if path.name == self.stop_at:
             raise KeyboardInterrupt
         self.asked.append(path.name)
