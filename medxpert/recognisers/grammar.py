@@ -10,7 +10,7 @@ from medxpert.exchange import Heard, Sound
 from medxpert.recognisers.decoding import Fit, GrammarDecoder
 from medxpert.reporting import Endpoint
 
-BIAS, WEIGHTS = 7.03, Fit(1.18, 1.85)
+BIAS, WEIGHTS = 8.45, Fit(1.08, 3.29)
 """Of a logistic regression on the development sentences of experiments/voice: are all words right?"""
 LEAST_FRAMES = 15
 """Of speech sounds; the shortest sentence of the grammar has 40."""
@@ -31,7 +31,7 @@ class GrammarRecogniser:
         ConfigError: it is not in 0..1.
     """
 
-    least_confidence: float = 0.5
+    least_confidence: float = 0.8
     name: str = field(default="grammar", init=False)
     model_id: str = field(default="pocketsphinx en-us", init=False)
     _decoder: GrammarDecoder | None = field(default=None, init=False, repr=False)
@@ -61,10 +61,10 @@ class GrammarRecogniser:
             return Heard("", None, "no speech was heard")
         if reading.fit is None:
             return Heard("", None, f"it fits no sentence of the grammar; {_EXAMPLE}")
-        heard = round(confidence(reading.fit), 4)
+        heard = confidence(reading.fit)
         if heard < self.least_confidence:
-            return Heard("", heard, f"confidence {heard:.2f} is below {self.least_confidence:g}; {_EXAMPLE}")
-        return Heard(" ".join(reading.words), heard)
+            return Heard("", round(heard, 4), f"confidence {heard:.2f} is below {self.least_confidence:g}; {_EXAMPLE}")
+        return Heard(" ".join(reading.words), round(heard, 4))
 
 
 def confidence(fit: Fit) -> float:

@@ -40,14 +40,14 @@ def test_what_fits_is_understood():
     answer = heard((("no", "effusion"), GOOD, 90))
     assert (answer.text, answer.reason) == ("no effusion", "")
     assert answer.confidence == pytest.approx(confidence(GOOD), abs=1e-4)
-    assert answer.confidence > 0.5
+    assert answer.confidence > 0.8
     assert GrammarRecogniser().endpoint == Endpoint("local", "this machine")
 
 
 @pytest.mark.parametrize(
     ("reading", "reason"),
     [
-        ((("no", "effusion"), BAD, 90), "is below 0.5"),
+        ((("no", "effusion"), BAD, 90), "is below 0.8"),
         (((), None, 90), "fits no sentence"),
         ((("no", "effusion"), GOOD, LEAST_FRAMES - 1), "no speech"),
         (((), None, 0), "no speech"),
