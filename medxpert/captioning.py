@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -32,9 +31,9 @@ from medxpert.embedding import write_samples
 from medxpert.errors import ConfigError
 from medxpert.evaluation.caption_files import draw, write_lines
 from medxpert.evaluation.captions import block, compare, trust
-from medxpert.folders import explained, write_json
+from medxpert.folders import write_json
 from medxpert.interruption import interruptible
-from medxpert.parts import settle
+from medxpert.parts import fit, settle
 from medxpert.privacy import strictest
 from medxpert.resuming import Job, job_of, keep_curves, kept_config
 from medxpert.run import CAPTIONER, finish_run
@@ -165,7 +164,7 @@ def run(job: Job, parts: Parts) -> None:
     if parts.trainer.is_global_zero:
         begin(job, parts)
     start = parts.module.model.stage
-    seconds = fit(job, parts)
+    seconds = fit(job, parts.trainer, parts.module, parts.data)
     state = parts.trainer.strategy.lightning_module_state_dict()
     leave_group()  # what follows is the first process's alone
     if parts.trainer.is_global_zero and not parts.trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -185,23 +184,6 @@ def begin(job: Job, parts: Parts) -> None:
         keep_curves(job.folder)
         return
     write_config(job.folder, kept_config(job, resolve(job.cfg)))
-
-
-def fit(job: Job, parts: Parts) -> float | None:
-    """Train, and return how many seconds that took; None where an earlier process did a part of it.
-
-    Raises:
-        ConfigError: there was nothing to do.
-    """
-    began = monotonic()
-    with explained(job.folder):
-        path = None if job.checkpoint is None else str(job.checkpoint)
-        parts.trainer.fit(parts.module, datamodule=parts.data, ckpt_path=path, weights_only=True)
-    if not parts.trainer.global_step:
-        raise ConfigError(
-            "no step was taken: raise trainer.max_epochs, trainer.max_steps or trainer.limit_train_batches"
-        )
-    return None if job.checkpoint else round(monotonic() - began, 1)
 
 
 def choose(parts: Parts, last: Mapping[str, torch.Tensor]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
@@ -15,6 +16,7 @@ from medxpert.config.build import build
 from medxpert.config.ranks import outer_size
 from medxpert.datamodule import DataModule
 from medxpert.errors import ConfigError
+from medxpert.folders import explained
 from medxpert.models.clip import CLIP, NOTHING_FROZEN
 from medxpert.models.lora import NO_LORA
 from medxpert.module import ContrastiveModule
@@ -76,6 +78,23 @@ def settle(trainer: pl.Trainer) -> None:
     trainer.strategy.checkpoint_io = WholeCheckpoints()
     if hasattr(trainer.strategy, "_timeout"):
         trainer.strategy._timeout = _PATIENCE
+
+
+def fit(job: Job, trainer: pl.Trainer, module: pl.LightningModule, data: DataModule) -> float | None:
+    """Train, and return how many seconds that took; None where an earlier process did a part of it.
+
+    Raises:
+        ConfigError: there was nothing to do.
+    """
+    began = monotonic()
+    with explained(job.folder):
+        path = None if job.checkpoint is None else str(job.checkpoint)
+        trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+    if not trainer.global_step:
+        raise ConfigError(
+            "no step was taken: raise trainer.max_epochs, trainer.max_steps or trainer.limit_train_batches"
+        )
+    return None if job.checkpoint else round(monotonic() - began, 1)
 
 
 def starting_model(cfg: DictConfig, pretrained: Pretrained | None) -> CLIP:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from time import monotonic
 from typing import Any
 
 import pytorch_lightning as pl
@@ -25,11 +24,10 @@ from medxpert.errors import ConfigError
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
 from medxpert.evaluation.tables.split import tables
-from medxpert.folders import explained
 from medxpert.interruption import interruptible
 from medxpert.models.clip import CLIP
 from medxpert.models.interpolation import interpolate
-from medxpert.parts import Parts, assemble, starting_model
+from medxpert.parts import Parts, assemble, fit, starting_model
 from medxpert.privacy import strictest
 from medxpert.resuming import Job, job_of, keep_curves, kept_config
 from medxpert.run import Run, finish_run
@@ -60,7 +58,7 @@ def run(job: Job, parts: Parts) -> None:
     start = begin(job, parts) if trainer.is_global_zero else None
     if job.checkpoint is None:
         trainer.validate(parts.module, datamodule=parts.data, verbose=False)
-    seconds = fit(job, parts)
+    seconds = fit(job, parts.trainer, parts.module, parts.data)
     state = trainer.strategy.lightning_module_state_dict()
     leave_group()  # what follows is the first process's alone, and may take hours
     if start is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -78,23 +76,6 @@ def begin(job: Job, parts: Parts) -> Start:
     else:
         keep_curves(job.folder)
     return starting_point(parts.module.model, parts.data.stores)
-
-
-def fit(job: Job, parts: Parts) -> float | None:
-    """Train, and return how many seconds that took; None where an earlier process did a part of it.
-
-    Raises:
-        ConfigError: there was nothing to do.
-    """
-    began = monotonic()
-    with explained(job.folder):
-        path = None if job.checkpoint is None else str(job.checkpoint)
-        parts.trainer.fit(parts.module, datamodule=parts.data, ckpt_path=path, weights_only=True)
-    if not parts.trainer.global_step:
-        raise ConfigError(
-            "no step was taken: raise trainer.max_epochs, trainer.max_steps or trainer.limit_train_batches"
-        )
-    return None if job.checkpoint else round(monotonic() - began, 1)
 
 
 def exported(job: Job, parts: Parts, last: Mapping[str, torch.Tensor]) -> CLIP:
