@@ -3,6 +3,7 @@
 # ./dev.sh test     environment, then the full check
 # ./dev.sh check    the full check in place: ruff, mypy, import contracts, tests
 # ./dev.sh chain    the chain in place; further arguments go to train.py
+# ./dev.sh app      environment, then the app on the latest run; further arguments go to it (--help)
 set -euo pipefail
 cd "$(dirname "$0")"
 PYTHON=.venv/bin/python
@@ -40,6 +41,7 @@ chain() {
     $PYTHON infer.py "query=large left pleural effusion, no pneumothorax" output=outputs/latest/answers/text
     $PYTHON -m medxpert.summary
     echo "the chain took $(((SECONDS - began) / 60)) min $(((SECONDS - began) % 60)) s"
+    echo "open the run in a browser: ./dev.sh app run=$(basename "$(readlink -f outputs/latest)")"
 }
 
 case "${1:-all}" in
@@ -48,5 +50,6 @@ case "${1:-all}" in
     test) environment; check "${@:2}" ;;
     check) check "${@:2}" ;;
     chain) chain "${@:2}" ;;
-    *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+    app) environment; exec $PYTHON -m medxpert.app "${@:2}" ;;
+    *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
 esac

@@ -8,7 +8,7 @@ from typing import Any
 
 from medxpert.documents.document import as_json
 from medxpert.exchange import Reply
-from medxpert.indexes.gallery import Match
+from medxpert.indexes.writing import Match
 from medxpert.querying import Query
 from medxpert.reporting import Report
 from medxpert.words import Hit, Policy

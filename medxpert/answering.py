@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from inspect import signature
 from pathlib import Path
 
-from omegaconf import DictConfig
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from medxpert.answer import Answer
-from medxpert.assistant import Assistant, Shown
+from medxpert.assistant import Assistant, Opening, Shown
 from medxpert.audit import Audit
 from medxpert.batch import Batch
 from medxpert.config.build import build
+from medxpert.config.settings import Settings
 from medxpert.delivery import Delivery
 from medxpert.documents.reply import reply_panel
 from medxpert.documents.terminal import panel
@@ -29,7 +30,7 @@ _USUAL_EXPORTS = {"json", "markdown", "html"}
 _HELP = "see python infer.py --help"
 
 
-def answer(cfg: DictConfig) -> None:
+def answer(cfg: Settings) -> None:
     """Answer what is asked: table, report and reply on stdout, files where `output` says.
 
     Raises:
@@ -44,7 +45,7 @@ def answer(cfg: DictConfig) -> None:
         raise RemoteError(reason)
 
 
-def _check(cfg: DictConfig) -> None:
+def _check(cfg: Settings) -> None:
     image, images, query, question, prior, audio = (
         cfg[name] is not None for name in ("image", "images", "query", "question", "prior", "audio")
     )
@@ -66,7 +67,7 @@ class Asking:
         console: to show things on.
     """
 
-    cfg: DictConfig
+    cfg: Settings
     console: Console
     audit: Audit = field(default_factory=Audit)
 
@@ -76,7 +77,17 @@ class Asking:
         cfg = self.cfg
         run = open_run(cfg.run)
         gate = Gate(build(cfg.reporter), self.audit, cfg.confirm_no_text, self._say)
-        return Assistant(run, Drafting(gate, cfg.unsupported), build(cfg.rule), cfg.policy, build(cfg.captioner))
+        drafting, rule, captioner = Drafting(gate, cfg.unsupported), build(cfg.rule), build(cfg.captioner)
+        assistant = Assistant(run, drafting, rule, cfg.policy, captioner, self._opened())
+        assistant.gallery.permit(cfg.policy)
+        return assistant
+
+    def _opened(self) -> Opening:
+        """Return what opens the encoder; one that chooses by the number of images is told how many there are."""
+        opened = build(self.cfg.encoder)
+        if self.cfg.images is None or "num_images" not in signature(opened).parameters:
+            return opened
+        return partial(opened, num_images=max(1, sum(path.is_file() for path in Path(self.cfg.images).rglob("*"))))
 
     def one(self) -> str:
         """Answer one query; return why a model asked for did not answer, "" where it did."""

@@ -21,10 +21,10 @@ from medxpert.gating import DRY_RUN
 from medxpert.images.dataset import SUFFIXES, is_dicom
 from medxpert.images.errors import ImageError
 from medxpert.images.source import head
-from medxpert.indexes.gallery import Filter
+from medxpert.indexes.filter import Filter
 
 JOURNAL = "batch.json"
-"""What the reports were made with; a batch goes on with nothing else."""
+"""What the reports were made with; a batch goes on with nothing else, but for what computes the rows of the model."""
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", *SUFFIXES)
 FORMATS = ("csv", "jsonl")
 ALL = Filter()

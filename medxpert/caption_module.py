@@ -17,7 +17,7 @@ from medxpert.captioners.model import CaptionModel, Told
 from medxpert.data.batch import Batch
 from medxpert.errors import ConfigError, DataError
 from medxpert.ontology import MISSING, OBSERVATIONS, POSITIVE, UNCERTAIN
-from medxpert.rates import parameter_groups, scale_rates
+from medxpert.rates import allow_clipping, parameter_groups, scale_rates
 
 
 class CaptionModule(pl.LightningModule):
@@ -107,6 +107,7 @@ class CaptionModule(pl.LightningModule):
         except ValueError as error:
             raise ConfigError(f"optimizer: {error}") from error
         scale_rates(optimizer)
+        allow_clipping(optimizer)
         if self._scheduler is None:
             return optimizer
         schedule = self._scheduler(optimizer, int(self.trainer.estimated_stepping_batches))

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +45,13 @@ _UNKNOWN: Mapping[str, Any] = {
 ROWS_PER_GROUP = 256
 """Small row groups: one thumbnail is read without touching the others."""
 
+_READING = Lock()
+"""Sessions of the app share tables, and two threads within one file's reader end the process."""
+
+_OFTEN = 8
+"""Times that single studies are read from their row groups, before whole columns are kept: who asks once waits less."""
+
+_NO_LABELS = np.empty((0, len(OBSERVATIONS)), np.int8)
 _ROW_ID = re.compile(r"row \d+")
 
 
@@ -105,6 +113,22 @@ def _arrow(name: str, values: Sequence[Any]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(values, SCHEMA.field(name).type)])
 
 
+def _label_rows(chunk: pa.FixedSizeListArray) -> NDArray[np.int8]:
+    """Return a column's part [M, 14] where it lies; pyarrow's own way would load pandas."""
+    width = len(OBSERVATIONS)
+    values = np.frombuffer(chunk.values.buffers()[1], np.int8)[chunk.values.offset :]
+    return values[chunk.offset * width : (chunk.offset + len(chunk)) * width].reshape(-1, width)
+
+
+class Told(NamedTuple):
+    """What a table says of one study."""
+
+    study_id: str
+    patient_id: str
+    text: str
+    labels: dict[str, int]
+
+
 class Cases:
     """Read-only view of N studies: the rows of a cases.parquet, or columns in memory.
 
@@ -119,6 +143,7 @@ class Cases:
     def __init__(self, path: Path, held: Mapping[str, pa.ChunkedArray] | None = None) -> None:
         self.path = path
         self._held = dict(held or {})
+        self._asked = 0
         if set(SCHEMA.names) <= set(self._held):
             return
         self._file = _opened(path, "python train.py")
@@ -149,7 +174,8 @@ class Cases:
             return self._held[name]
         if name in _OPTIONAL and name not in self._file.schema_arrow.names:
             return _arrow(name, [None] * len(self))
-        return self._file.read(columns=[name]).column(name)
+        with _READING:
+            return self._file.read(columns=[name]).column(name)
 
     def column(self, name: str) -> list[Any]:
         """Return one column as Python values, N long; all None for an optional one that the table lacks."""
@@ -174,7 +200,7 @@ class Cases:
     @cached_property
     def labels(self) -> NDArray[np.int8]:
         """Observations [N, 14] in {1, 0, -1, MISSING}."""
-        return self._read("labels").combine_chunks().flatten().to_numpy().reshape(-1, len(OBSERVATIONS))
+        return np.concatenate([_NO_LABELS, *(_label_rows(chunk) for chunk in self._read("labels").chunks)])
 
     @cached_property
     def abnormal(self) -> NDArray[np.bool_]:
@@ -191,6 +217,19 @@ class Cases:
         """Whether the texts are reports, which can be retrieved, and not sentences written from labels."""
         return set(self.column("section")) != {"prompt"}
 
+    def told(self, rows: Sequence[int]) -> list[Told]:
+        """Return what is said of some studies."""
+        self._asked += 1
+        if self._held or self._asked > _OFTEN:
+            ids, patients, texts = self.study_ids, self.patient_ids, self.texts
+            return [Told(ids[row], patients[row], texts[row], self.labels_of(row)) for row in rows]
+        groups = sorted({row // ROWS_PER_GROUP for row in rows})
+        with _READING:
+            columns = self._file.read_row_groups(groups, columns=["study_id", "patient_id", "text", "labels"]).columns
+        places = [groups.index(row // ROWS_PER_GROUP) * ROWS_PER_GROUP + row % ROWS_PER_GROUP for row in rows]
+        values = ([column[place].as_py() for column in columns] for place in places)
+        return [Told(study, patient, text, decode_labels(labels)) for study, patient, text, labels in values]
+
     def labels_of(self, row: int) -> dict[str, int]:
         """Return one study's labels as a mapping."""
         return decode_labels(self.labels[row])
@@ -205,5 +244,6 @@ class Cases:
             yield from (self._held["thumbnail"][row].as_py() or b"" for row in rows)
             return
         for group, members in groupby(rows, lambda row: row // ROWS_PER_GROUP):
-            column = self._file.read_row_group(group, columns=["thumbnail"]).column("thumbnail")
+            with _READING:
+                column = self._file.read_row_group(group, columns=["thumbnail"]).column("thumbnail")
             yield from (column[row % ROWS_PER_GROUP].as_py() or b"" for row in members)

@@ -5,33 +5,31 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Sampler
 
 from medxpert.data.batch import Batch, Drawn, Evaluated, Tokenizer, TrainingImages
-from medxpert.data.leaks import IMAGE, PATIENT, TRAIN, HeldOut, shared_images
+from medxpert.data.leaks import TRAIN, HeldOut, shared_images
 from medxpert.data.order import EpochOrder, InOrder, Place
-from medxpert.data.sections import Text, TextDraw, TrainingText, lacks
+from medxpert.data.sections import Text, TextDraw, TrainingText
+from medxpert.data.shortfall import check_rejected, tell_fallbacks
 from medxpert.data.source import on_leak_of
 from medxpert.data.store import Store, default_cache, open_store
 from medxpert.data.stored import PreparedReader, Representation, Stored, Views
 from medxpert.data.survey import survey
 from medxpert.distributed import rank, world_size
-from medxpert.errors import ConfigError, DataError
+from medxpert.errors import ConfigError
 from medxpert.images.resize import Fit
 from medxpert.words import Reader, Rejected
 
+if TYPE_CHECKING:  # it needs locks and reserved disk space, and few trainings need it
+    from medxpert.prefixes.cache import PrefixCache
+
 log = logging.getLogger(__name__)
-
-
-def _lost(store: Stored) -> list[Rejected]:
-    """Return one fault of each study that is not in a store and was not left out on purpose."""
-    kept = set(store.cases.study_ids)
-    faults = (item for item in store.rejected if item.reason not in (PATIENT, IMAGE) and item.where not in kept)
-    return list({item.where: item for item in faults}.values())
 
 
 def _outlive_the_step(worker: int) -> None:
@@ -108,10 +106,27 @@ class DataModule(pl.LightningDataModule):
         self.stores: dict[str, Stored] = {}
         self.leaks: dict[str, int | None] = {}
         """Patients and images in two splits, null where no patient is known."""
+        self.prefixes: PrefixCache | None = None
+        """What the frozen blocks make of the training split, where that is computed only once."""
+
+    @property
+    def shown(self) -> Representation:
+        """What of a study is shown to the model."""
+        return self._shown
+
+    @property
+    def cache(self) -> Path:
+        """Folder of the decoded pixels."""
+        return self._cache
 
     def prepare_data(self) -> None:
-        """Decode every split once, before other processes open it."""
+        """Decode every split once, and compute what the frozen blocks make of it, before other processes open it."""
         self.setup()
+        if self.prefixes:
+            self.prefixes.build(self._drawn(), self._cache)
+
+    def _drawn(self) -> Drawn:
+        return Drawn(self.stores[TRAIN], self._tokenizer, self._draw, self.images, self._seed)
 
     def setup(self, stage: str | None = None) -> None:
         """Open the stores.
@@ -126,8 +141,8 @@ class DataModule(pl.LightningDataModule):
             self.leaks = dict(self._reader.leaks)
         else:
             self.stores, self.leaks = self._decoded()
-        self._check_rejected()
-        self._tell_fallbacks()
+        check_rejected(self.stores.values(), self._max_rejected)
+        tell_fallbacks(self.stores[TRAIN], self._draw.text, self.images)
 
     def _decoded(self) -> tuple[dict[str, Stored], dict[str, int | None]]:
         """Open the stores of a reader's studies, training last, when all that it must not see is known."""
@@ -148,31 +163,6 @@ class DataModule(pl.LightningDataModule):
         """What the stores had to leave out."""
         return [item for store in self.stores.values() for item in store.rejected]
 
-    def _check_rejected(self) -> None:
-        used = sum(len(store) for store in self.stores.values())
-        lost = [item for store in self.stores.values() for item in _lost(store)]
-        if len(lost) > self._max_rejected * (used + len(lost)):
-            raise DataError(
-                f"{len(lost)} of {used + len(lost)} studies are unusable, more than max_rejected="
-                f"{self._max_rejected}; raise it to go on without them; the first: {lost[0]}"
-            )
-        if self.rejected:
-            first = self.rejected[0]
-            log.warning(
-                "%d rows left out, see rejected.csv; the first: %s: %s", len(self.rejected), first.where, first.reason
-            )
-
-    def _tell_fallbacks(self) -> None:
-        wanted, reports = self._draw.text, self.stores[TRAIN].reports
-        fallbacks = sum(lacks(*pair, wanted) for pair in zip(reports.findings, reports.impressions, strict=True))
-        if fallbacks:
-            told = "loader.text=%s: %d of %d training studies lack a section; the other one stands for it"
-            log.info(told, wanted, fallbacks, len(reports.findings))
-        single = sum(len(rows) == 1 for rows in self.stores[TRAIN].every_image) if self.images == "two" else 0
-        if single:
-            told = "loader.images=two: %d of %d training studies have one image, which stands twice"
-            log.warning(told, single, len(self.stores[TRAIN]))
-
     def study_ids(self, split: str, rows: Sequence[int]) -> list[str]:
         """Name the studies at some rows of a split."""
         ids = self.stores[split].cases.study_ids
@@ -182,7 +172,7 @@ class DataModule(pl.LightningDataModule):
         """Batches of nearly equal size that hold every study once.
 
         Raises:
-            DataError: there are fewer studies than processes.
+            DataError: there are fewer studies than processes, or the frozen weights are not those of the cache.
             ConfigError: weights that so few batches cannot honour.
         """
         store = self.stores[TRAIN]
@@ -197,7 +187,9 @@ class DataModule(pl.LightningDataModule):
         if self._resumed:
             order.enter(self._resumed)
         self._order = order
-        return self._loader(Drawn(store, self._tokenizer, self._draw, self.images, self._seed), order)
+        drawn = self._drawn()
+        states = self.prefixes.open(drawn, self._cache) if self.prefixes else None
+        return self._loader(replace(drawn, states=states), order)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """All validation studies in order."""

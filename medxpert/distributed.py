@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -18,6 +19,14 @@ def world_size() -> int:
 def rank() -> int:
     """Number of this process among them, from 0."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def own_device() -> torch.device:
+    """Return this process's share of the machine: its GPU by its place among the processes here, or the processor."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    place = os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or "0"
+    return torch.device("cuda", int(place) % torch.cuda.device_count())
 
 
 class _Gather(torch.autograd.Function):

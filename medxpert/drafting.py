@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any, Literal, NamedTuple
 
 from medxpert.checker.draft import check
+from medxpert.checker.reading import read
 from medxpert.errors import ConfigError
 from medxpert.gating import Circumstances, Gate, Request
 from medxpert.privacy import Decision
@@ -35,6 +37,11 @@ class Compared(NamedTuple):
 
     text: str = NO_COMPARISON
     changes: tuple[Change, ...] = ()
+
+
+def build_vocabularies() -> None:
+    """Begin to build what the first check of a report reads by, in a thread, while an image is looked at."""
+    Thread(target=read, args=("No pleural effusion.",)).start()
 
 
 @dataclass

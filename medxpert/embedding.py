@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
 from medxpert.data.stored import Stored
 from medxpert.data.zero_shot import prompts
-from medxpert.errors import DataError
 from medxpert.folders import atomic_folder, seal, write_json
-from medxpert.indexes.gallery import write_index
+from medxpert.indexes.joined import cases_digests
+from medxpert.indexes.writing import write_index
 from medxpert.models.clip import CLIP
+from medxpert.models.encoders.sharing import order
+from medxpert.models.encoders.towers import Towers, fast_dtype
+from medxpert.models.lora import merged_state
 from medxpert.privacy import strictest
-from medxpert.run import Run, write_embeddings
+from medxpert.run import write_embeddings
 from medxpert.text import normalise
 from medxpert.words import Index, Policy, Stage
 
@@ -48,11 +50,10 @@ def embed(model: CLIP, store: Stored, batch_size: int = 64) -> Vectors:
 
 def embed_images(model: CLIP, store: Stored, batch_size: int) -> NDArray[np.float16]:
     """Return one unit row per study, [N, D]."""
+    towers = _towers(model)
     flat = np.concatenate(store.image_rows)
     starts = np.cumsum([0, *(len(rows) for rows in store.image_rows[:-1])])
-    rows = _encode(
-        model, lambda part: model.encode_image(_tensor(model, store.pixels[part])), flat, batch_size, "images"
-    )
+    rows = _encode(lambda part: towers.images(store.pixels[part]), flat, batch_size, "images")
     return _unit(np.add.reduceat(rows, starts)).astype(np.float16)
 
 
@@ -64,10 +65,10 @@ def films_of(store: Stored, most: int) -> NDArray[np.uint8]:
 
 def encoding(model: CLIP, batch_size: int = 64) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """Return the function from pixels [N, S, S] to unit rows [N, D]."""
+    towers = _towers(model)
 
     def encode(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        rows = np.arange(len(pixels))
-        return _encode(model, lambda part: model.encode_image(_tensor(model, pixels[part])), rows, batch_size, "films")
+        return _encode(lambda part: towers.images(pixels[part]), np.arange(len(pixels)), batch_size, "films")
 
     return encode
 
@@ -77,38 +78,24 @@ def embed_texts(model: CLIP, texts: Sequence[str], batch_size: int) -> NDArray[n
     places: dict[str, int] = {}
     of = np.array([places.setdefault(normalise(text), len(places)) for text in texts])
     first = np.unique(of, return_index=True)[1]
-    # similar lengths together, because a batch is padded to its longest text
-    order = first[np.argsort([model.tokenizer.count(texts[row]) for row in first], kind="stable")]
-    tokens = _encode(
-        model,
-        lambda part: model.encode_text(_tensor(model, model.tokenizer([texts[row] for row in part]))),
-        order,
-        batch_size,
-        "texts",
-    )
-    return tokens[np.argsort(of[order])][of].astype(np.float16)
+    tokens = [model.tokenizer([texts[row]])[0] for row in first]
+    towers, rank = _towers(model), np.array(order(tokens), np.int64)
+    rows = _encode(lambda part: towers.texts([tokens[place] for place in part]), rank, batch_size, "texts")
+    return rows[np.argsort(rank)][of].astype(np.float16)
 
 
-def _tensor(model: CLIP, array: NDArray) -> torch.Tensor:
-    return torch.from_numpy(array).to(model.logit_scale.device)
+def _towers(model: CLIP) -> Towers:
+    """Make a model's weights ready for inference where they are, as they are now, adapters folded in."""
+    state = {name: tensor.detach() for name, tensor in merged_state(model).items()}
+    return Towers(state, model.architecture, fast_dtype(model.logit_scale.device))
 
 
-@torch.inference_mode()
 def _encode(
-    model: CLIP,
-    encode: Callable[[NDArray[np.int64]], torch.Tensor],
-    rows: NDArray[np.int64],
-    batch_size: int,
-    what: str,
+    encode: Callable[[NDArray[np.int64]], NDArray[np.float32]], rows: NDArray[np.int64], batch_size: int, what: str
 ) -> NDArray[np.float32]:
     parts = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    console = Console(stderr=True)
-    steps: Iterable[NDArray[np.int64]] = track(parts, f"embedding {what}", console=console, transient=True)
-    training = model.training
-    model.eval()
-    encoded = [encode(part).float().cpu().numpy() for part in steps]
-    model.train(training)
-    return np.concatenate(encoded)
+    steps = track(parts, f"embedding {what}", console=Console(stderr=True), transient=True)
+    return np.concatenate([encode(part) for part in steps])
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -145,28 +132,6 @@ def starting_point(model: CLIP, stores: Mapping[str, Stored]) -> Start:
     return Start(model.stage, vectors, embed_prompts(model))
 
 
-def start_on_disk(run: Run) -> Start:
-    """Read back what `publish` wrote of the starting weights.
-
-    Raises:
-        DataError: a file is missing or damaged.
-    """
-
-    def rows(name: str) -> NDArray[np.float16]:
-        path = run.path / name
-        try:
-            array: NDArray[np.float16] = np.load(path)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} is missing or damaged; make the run again: python train.py") from error
-        return array
-
-    vectors = {
-        split: Vectors(*(rows(f"embeddings/{split}/start_{side}.npy") for side in Vectors._fields))
-        for split in run.splits()
-    }
-    return Start(run.provenance["starting_stage"], vectors, rows("prompts/start_prompts.npy"))
-
-
 def publish(
     folder: Path, model: CLIP, stores: Mapping[str, Stored], start: Start, make_index: Callable[[], Index]
 ) -> dict[str, Vectors]:
@@ -175,23 +140,32 @@ def publish(
     Returns:
         The rows of every split.
     """
-    policy = strictest([model.policy, *(store.policy for store in stores.values())])
-    model.policy = policy
-    with atomic_folder(folder / "model") as sibling:
-        encoder = model.export(sibling)
-    stamp = {"policy": policy, "encoder": encoder}
+    stamp = write_model(folder, model, stores)
     vectors = {split: embed(model, store) for split, store in stores.items()}
     for split, store in stores.items():
         arrays = _named(vectors[split]) | _named(start.vectors.get(split), "start_")
         arrays["truncated"] = truncated(model, store.cases.texts)
         write_embeddings(folder / "embeddings" / split, arrays, store.cases_path, stamp)
+    write_prompts(folder, model, start.prompts, stamp)
+    fields: dict[str, Any] = {**stamp, "split": INDEXED, "cases": cases_digests([folder / "embeddings" / INDEXED])}
+    write_index(folder / "index", make_index, vectors[INDEXED], fields, vectors.get("val"))
+    write_samples(folder / "samples", stores["test"], model.policy)
+    return vectors
+
+
+def write_model(folder: Path, model: CLIP, stores: Mapping[str, Stored]) -> dict[str, str]:
+    """Export the encoder under the strictest policy, and return what seals all that it makes: policy and encoder."""
+    model.policy = strictest([model.policy, *(store.policy for store in stores.values())])
+    with atomic_folder(folder / "model") as sibling:
+        return {"policy": model.policy, "encoder": model.export(sibling)}
+
+
+def write_prompts(folder: Path, model: CLIP, start: NDArray[np.float16], stamp: Mapping[str, str]) -> None:
+    """Write the directions of the prompts [14, 2, D], now and by the starting weights."""
     with atomic_folder(folder / "prompts") as sibling:
         np.save(sibling / "prompts.npy", embed_prompts(model))
-        np.save(sibling / "start_prompts.npy", start.prompts)
+        np.save(sibling / "start_prompts.npy", start)
         seal(sibling, stamp)
-    write_index(folder / "index", make_index, vectors[INDEXED], stamp | {"split": INDEXED})
-    write_samples(folder / "samples", stores["test"], policy)
-    return vectors
 
 
 def truncated(model: CLIP, texts: Sequence[str]) -> NDArray[np.bool_]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
 from rich.console import Console
 
 from medxpert.config.command import command
 from medxpert.errors import ConfigError
 from medxpert.folders import read_json
-from medxpert.models.clip import open_model
-from medxpert.models.exchange.card import Story
-from medxpert.models.exchange.formats import check_target, export, find_format
-from medxpert.models.exchange.hub import permitted, push
 from medxpert.models.folder import CARD
 from medxpert.privacy import strictest
 from medxpert.report import NOTICE
 from medxpert.resuming import read_config
 from medxpert.run import Run, open_run
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from medxpert.models.exchange.card import Story
 
 _UNSAID = "private"
 
@@ -29,6 +30,9 @@ def read_story(run: Run) -> Story:
     Raises:
         DataError: the model is missing or damaged, or a file of the run is not JSON.
     """
+    from medxpert.models.clip import open_model
+    from medxpert.models.exchange.card import Story
+
     model, metrics = open_model(run.model), run.path / "metrics.json"
     return Story(
         run.path.name,
@@ -50,6 +54,10 @@ def main(cfg: DictConfig) -> None:
         DataError: the run holds no model, or the other library computes other embeddings.
         RemoteError: the policy forbids a push, or the hub refused it.
     """
+    # torch is not loaded for a help page
+    from medxpert.models.exchange.formats import check_target, export, find_format
+    from medxpert.models.exchange.hub import permitted, push
+
     form = find_format(cfg.format)
     if not cfg.output:
         raise ConfigError("output= is missing; say where the model goes, such as output=exported")

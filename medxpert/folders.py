@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,15 +11,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from medxpert.checksums import known_sha256, sha256
 from medxpert.errors import ConfigError, DataError
 
 MANIFEST = "manifest.json"
-
-
-def sha256(path: Path) -> str:
-    """Return the hex digest of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -132,6 +126,8 @@ def seal(folder: Path, fields: Mapping[str, Any]) -> None:
 def verified(folder: Path, cure: str = "python train.py", only: str | None = None) -> dict[str, Any]:
     """Return a sealed folder's manifest after checking every file against it, or only one of them.
 
+    Large files that nothing has written to since are not read again: see `checksums`.
+
     Raises:
         DataError: the manifest or a file is missing, or a file's content changed; the message names `cure`.
     """
@@ -146,6 +142,6 @@ def verified(folder: Path, cure: str = "python train.py", only: str | None = Non
     for path, (size, digest) in chosen.items():
         if not path.is_file():
             raise DataError(f"{path} is missing; make it again: {cure}")
-        if path.stat().st_size != size or sha256(path) != digest:
+        if path.stat().st_size != size or known_sha256(path) != digest:
             raise DataError(f"{path} is not what was written (its checksum differs); make it again: {cure}")
     return manifest

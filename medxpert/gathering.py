@@ -76,22 +76,29 @@ class Evidence:
         """What tells images that the model knows nothing of."""
         return stored_abstention.read(self._run.calibration, self._cure)
 
+    def open_ahead(self) -> None:
+        """Begin to open the gallery, while something else is computed."""
+        self._gallery.open_ahead()
+
     def of_image(self, vector: NDArray[np.float32], traces: Traces, caption: Caption = NO_CAPTION) -> Found:
         """Weigh the evidence for an image at unit row [D]; cases of its own patient are none."""
-        hits = self._gallery.evidence(vector, NEIGHBOURS, traces)
-        raw = self.calibration.raw(vector[None]) | {CASES: vote_of(hits)}
-        told = {CAPTION: caption_odds(*caption)} if caption.text else {}
-        return self._weighed(self.calibration.log_odds(raw) | told, hits, vector)
+        return self._told(vector, self._gallery.evidence(vector, NEIGHBOURS, traces), caption)
 
     def of_images(self, vectors: NDArray[np.floating], traces: Sequence[Traces]) -> Iterator[Found]:
         """Weigh the evidence for images at unit rows [N, D]."""
-        for vector, one in zip(vectors, traces, strict=True):
-            yield self.of_image(np.asarray(vector, np.float32), one)
+        rows = np.asarray(vectors, np.float32)
+        for vector, hits in zip(rows, self._gallery.evidence_of_each(rows, NEIGHBOURS, traces), strict=True):
+            yield self._told(vector, hits, NO_CAPTION)
 
     def of_text(self, vector: NDArray[np.float32], traces: Traces) -> Found:
         """Weigh what the cases that fit a text at unit row [D] have in common; no side or severity is told."""
         hits = self._gallery.evidence(vector, NEIGHBOURS, traces)
         return self._weighed(self.calibration.log_odds({CASES: vote_of(hits)}), hits, None)
+
+    def _told(self, vector: NDArray[np.float32], hits: Sequence[Hit], caption: Caption) -> Found:
+        raw = self.calibration.raw(vector[None]) | {CASES: vote_of(hits)}
+        told = {CAPTION: caption_odds(*caption)} if caption.text else {}
+        return self._weighed(self.calibration.log_odds(raw) | told, hits, vector)
 
     def _weighed(
         self, log_odds: Mapping[str, Floats], hits: Sequence[Hit], vector: NDArray[np.float32] | None

@@ -61,6 +61,7 @@ class Looking:
         Raises:
             ImageError: it cannot be read.
         """
+        self.evidence.open_ahead()
         query = image_query(path, self.encoder.image_side).of_patient(patient_id)
         vector = self.encoder.encode_images(query.pixels[None])[0]  # type: ignore[index]
         judged = self.evidence.abstainer.judge(query.pixels, vector)  # type: ignore[arg-type]

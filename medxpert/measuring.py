@@ -13,7 +13,7 @@ from medxpert.config.build import build
 from medxpert.drafting import Drafting
 from medxpert.errors import ConfigError, RemoteError
 from medxpert.evaluation.evaluate import Options, compare, evaluate_embeddings, evaluate_run
-from medxpert.evaluation.publish import TABLES
+from medxpert.evaluation.record import TABLES
 from medxpert.evaluation.result import SplitResult
 from medxpert.evaluation.subject import Part, Subject
 from medxpert.gating import Gate

@@ -18,8 +18,9 @@ from medxpert.data.batch import Batch, Embedded
 from medxpert.errors import ConfigError, DataError
 from medxpert.losses.likeness import Likeness
 from medxpert.models.clip import CLIP
+from medxpert.models.freezing import FreezableTower
 from medxpert.models.normalisation import BatchNorm
-from medxpert.rates import check_layer_decay, parameter_groups, scale_rates
+from medxpert.rates import allow_clipping, check_layer_decay, parameter_groups, scale_rates
 from medxpert.sharding import shard
 
 MAX_SCALE = 100.0
@@ -128,26 +129,36 @@ class ContrastiveModule(pl.LightningModule):
     def _images(self, batch: Batch) -> Sequence[_View]:
         """Return the image of each study, or its two images."""
         likeness = Likeness(batch.text_ids[batch.text_of], batch.labels)
-        if batch.second_pixels is None:
-            return (_View(self._encode(self.model.encode_image, batch.pixels), likeness),)
-        rows = self._encode(self.model.encode_image, torch.cat([batch.pixels, batch.second_pixels]))
-        return [_View(half, likeness) for half in rows.chunk(2)]
+        pixels = batch.pixels if batch.second_pixels is None else torch.cat([batch.pixels, batch.second_pixels])
+        states = batch.image_states
+        if states is not None and batch.second_image_states is not None:
+            states = torch.cat([states, batch.second_image_states])
+        rows = self._encode(self.model.image, pixels, states)
+        return [_View(view, likeness) for view in rows.split(len(batch.rows))]
 
     def _texts(self, batch: Batch) -> Sequence[_View]:
         """Return the text of each study, or its two texts."""
-        unique = self._encode(self.model.encode_text, batch.tokens)
+        unique = self._encode(self.model.text, batch.tokens, batch.text_states, batch.tokens.argmax(dim=-1))
         sides = [of for of in (batch.text_of, batch.second_text_of) if of is not None]
         return [_View(unique[of], Likeness(batch.text_ids[of], batch.labels)) for of in sides]
 
-    def _encode(self, encode: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-        """Encode B inputs to [B, D], in chunks whose activations are made again when the backward pass needs them.
+    def _encode(
+        self, tower: FreezableTower, inputs: Tensor, states: Tensor | None, places: Tensor | None = None
+    ) -> Tensor:
+        """Encode B inputs to [B, D], or what the frozen blocks made of them.
 
-        The gradients are those of the whole batch, the memory that of one chunk (GradCache, Gao et al., RepL4NLP 2021).
+        Chunks make their activations again when the backward pass needs them: the gradients are those of the whole
+        batch, the memory that of one chunk (GradCache, Gao et al., RepL4NLP 2021). The frozen blocks run once.
         """
         size = self.trainer.datamodule.chunk_size  # type: ignore[attr-defined]
-        if size is None or len(inputs) <= size:
-            return encode(inputs)
-        return torch.cat([checkpoint(encode, part, use_reentrant=False) for part in inputs.split(size)])
+        shown = inputs if states is None else states
+        if size is None or len(shown) <= size:
+            return tower(shown, places) if states is None else tower.above(states, places)
+        ends = [None] * -(-len(shown) // size) if places is None else places.split(size)
+        parts = list(zip(shown.split(size), ends, strict=True))
+        if states is None:
+            parts = [(tower.below(*part), part[1]) for part in parts]
+        return torch.cat([checkpoint(tower.above, *part, use_reentrant=False) for part in parts])
 
     def configure_model(self) -> None:
         """Divide the weights among the processes, if the strategy says so."""
@@ -206,6 +217,7 @@ class ContrastiveModule(pl.LightningModule):
         except ValueError as error:
             raise ConfigError(f"optimizer: {error}") from error
         scale_rates(optimizer)
+        allow_clipping(optimizer)
         if self._scheduler is None:
             return optimizer
         schedule = self._scheduler(optimizer, int(self.trainer.estimated_stepping_batches))

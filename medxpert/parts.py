@@ -20,10 +20,13 @@ from medxpert.folders import explained
 from medxpert.models.clip import CLIP, NOTHING_FROZEN
 from medxpert.models.lora import NO_LORA
 from medxpert.module import ContrastiveModule
+from medxpert.prefixes.cache import PrefixCache
 from medxpert.pretraining import Pretrained, Pretraining
 from medxpert.resuming import Job
 from medxpert.strategy import FullySharded
 
+_BATCH_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+"""Where pixels could be changed behind the data."""
 _PATIENCE = timedelta(days=1)
 """How long other processes wait for the first one, which decodes and embeds alone; the watchdog finds hangs sooner."""
 
@@ -42,6 +45,7 @@ def assemble(job: Job) -> Parts:
     """Build every part of a checked configuration."""
     cfg = job.cfg
     loggers = build(cfg.logger, resume=job.checkpoint is not None) or False  # first: they may lack a key
+    build(cfg.index)  # refuses now what would be refused after hours
     pretrained = pretrain(cfg)
     model = starting_model(cfg, pretrained)
     module: ContrastiveModule = build(
@@ -60,7 +64,31 @@ def assemble(job: Job) -> Parts:
         raise ConfigError("callbacks=ema: no process has all weights under trainer=fsdp; choose trainer=ddp")
     module.check(data.images, data.text, data.chunk_size, sharded)
     settle(trainer)
+    if model.cache_prefix:
+        data.prefixes = prefix_cache(module, data, trainer)
     return Parts(module, data, trainer, pretrained)
+
+
+def prefix_cache(module: ContrastiveModule, data: DataModule, trainer: pl.Trainer) -> PrefixCache:
+    """Return what computes the activations under the frozen blocks as this training would.
+
+    Raises:
+        ConfigError: batches are changed on their way to the model, or the weights are divided among processes.
+    """
+    if isinstance(trainer.strategy, FullySharded):
+        raise ConfigError(
+            "model.cache_prefix=true: trainer=fsdp gathers weights only for whole towers; choose trainer=ddp "
+            "optimizer=adamw_sharded"
+        )
+    for part, plain in ((module, pl.LightningModule), (data, pl.LightningDataModule)):
+        for hook in _BATCH_HOOKS:
+            if getattr(type(part), hook) is not getattr(plain, hook):
+                raise ConfigError(
+                    f"model.cache_prefix=true: {type(part).__name__}.{hook} changes batches, which a cache would undo; "
+                    "leave out model.cache_prefix"
+                )
+    computing = trainer.precision_plugin.forward_context
+    return PrefixCache(module.model, str(trainer.precision), computing, trainer.strategy.root_device)
 
 
 def settle(trainer: pl.Trainer) -> None:
@@ -115,5 +143,5 @@ def pretrain(cfg: DictConfig) -> Pretrained | None:
             "drop pretrain= or give model.weights=null"
         )
     build(cfg.model)  # refuses now what would be refused after minutes
-    make_model = partial(build, cfg.model, weights=None, freeze=NOTHING_FROZEN, lora=NO_LORA)
+    make_model = partial(build, cfg.model, weights=None, freeze=NOTHING_FROZEN, lora=NO_LORA, cache_prefix=False)
     return pretraining(make_model, cfg.trainer.get("accelerator", "auto"))

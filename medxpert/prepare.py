@@ -11,13 +11,8 @@ from omegaconf import DictConfig
 
 from medxpert.config.build import build, resolve
 from medxpert.config.command import command
-from medxpert.data.source import on_leak_of
 from medxpert.errors import ConfigError
 from medxpert.folders import read_json
-from medxpert.preparation.build import Storage
-from medxpert.preparation.prepare import prepare
-from medxpert.preparation.report import tables_of
-from medxpert.tables.console import show
 
 
 @command("prepare")
@@ -27,6 +22,13 @@ def main(cfg: DictConfig) -> None:
     Raises:
         ConfigError: there is no output.
     """
+    # pyarrow and the word lists are not loaded for a help page
+    from medxpert.data.source import on_leak_of
+    from medxpert.preparation.build import Storage
+    from medxpert.preparation.prepare import prepare
+    from medxpert.preparation.report import tables_of
+    from medxpert.tables.console import show
+
     if not cfg.output:
         raise ConfigError("output= is missing; say where the shards go, such as output=shards")
     if not 0 <= cfg.max_rejected <= 1:

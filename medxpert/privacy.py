@@ -12,8 +12,8 @@ from medxpert.reporting import Endpoint
 from medxpert.run import OUTPUTS
 from medxpert.words import POLICIES, Policy
 
-Destination = Literal["machine", "logger", "hub"]
-"""This machine (files, local models), an experiment logger that uploads, a hub that publishes models."""
+Destination = Literal["machine", "logger", "hub", "server"]
+"""This machine (files, local models), an uploading experiment logger, a hub that publishes models, a database."""
 
 _WAY_OUT = (
     "keep it here (reporter=template, reporter=transformers, or reporter=openai on this machine) or use a service "

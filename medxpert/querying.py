@@ -89,6 +89,15 @@ def text_query(text: str) -> Query:
     return Query(text, TEXT_TECHNIQUE, Traces(), text.encode())
 
 
+def as_sentence(text: str) -> str:
+    """Write a query as a report would have it, since reports are what the model learned: with a full stop.
+
+    Typed words without one lie elsewhere in the shared space than the sentences that say the same.
+    """
+    told = " ".join(text.split())
+    return told if told.endswith((".", "!", "?")) else f"{told.rstrip(' ,;:')}."
+
+
 def _names_of(patient_id: str) -> tuple[str, ...]:
     """Return a patient's id as headers have it, and as `data=dicom_folder` stores it by default."""
     return (patient_id, pseudonym(patient_id)) if patient_id else ()

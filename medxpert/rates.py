@@ -66,6 +66,15 @@ def scale_rates(optimizer: Optimizer) -> None:
         group["lr"] = group["lr"] * factor
 
 
+def allow_clipping(optimizer: Optimizer) -> None:
+    """Let gradients be clipped before a fused optimizer, which offers to undo their scaling itself, takes its step.
+
+    Lightning refuses to clip under mixed precision where it sees that offer; without it, it undoes the scaling first.
+    """
+    if hasattr(optimizer, "_step_supports_amp_scaling"):
+        optimizer._step_supports_amp_scaling = False
+
+
 def _factors(module: nn.Module, layer_decay: float) -> Iterator[tuple[nn.Parameter, float]]:
     for tower in module.modules():
         if isinstance(tower, FreezableTower):

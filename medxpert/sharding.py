@@ -22,6 +22,7 @@ def adamw(
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     weight_decay: float = 0.01,
+    fused: bool | None = None,
 ) -> Optimizer:
     """Make AdamW that keeps each state in one process only (ZeRO stage 1, Rajbhandari et al., SC 2020).
 
@@ -32,7 +33,7 @@ def adamw(
     """
     if any(isinstance(one, DTensor) for group in params for one in group["params"]):
         raise ConfigError("optimizer=adamw_sharded: trainer=fsdp divides the state already; choose optimizer=adamw")
-    settings: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+    settings: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "fused": fused}
     if world_size() == 1:
         return AdamW(params, **settings)
     return ZeroRedundancyOptimizer(params, AdamW, **settings)

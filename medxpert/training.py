@@ -24,6 +24,7 @@ from medxpert.errors import ConfigError
 from medxpert.evaluation.evaluate import measure_run
 from medxpert.evaluation.record import METRICS, write_metrics
 from medxpert.evaluation.tables.split import tables
+from medxpert.indexes.elsewhere import ready
 from medxpert.interruption import interruptible
 from medxpert.models.clip import CLIP
 from medxpert.models.interpolation import interpolate
@@ -70,6 +71,7 @@ def begin(job: Job, parts: Parts) -> Start:
     parts.data.setup()
     parts.module.model.to(parts.trainer.strategy.root_device)
     policy = strictest([parts.module.model.policy, *(store.policy for store in parts.data.stores.values())])
+    ready(build(job.cfg.index), policy)
     log_config(parts.trainer.loggers, resolve(job.cfg), job.choices, policy)
     if job.checkpoint is None:
         write_config(job.folder, kept_config(job, resolve(job.cfg)))

@@ -143,6 +143,15 @@ class Index(Protocol):
         """Hold vectors [N, D]."""
         ...
 
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        """Hold vectors [M, D] too, as the rows behind those already there; nothing is built again."""
+        ...
+
+    @property
+    def tuned(self) -> Mapping[str, float | str]:
+        """What it found out when it was built, such as the recall that was measured; nothing where it is exact."""
+        ...
+
     def save(self, path: Path) -> None:
         """Write to one file."""
         ...

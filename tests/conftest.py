@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pydicom
 import pytest
 from numpy.typing import NDArray
+from pydicom import uid
+from pydicom.dataset import FileMetaDataset
 
 ROOT = Path(__file__).parents[1]
 SMALL = (
@@ -125,3 +128,28 @@ def command(
         return Outcome(status, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def write_dicom():
+    """Return a function that writes stored values [H, W] as a radiograph of `bits` bits."""
+
+    def write(path: Path, stored: np.ndarray, bits: int = 12, **elements) -> Path:
+        dataset = pydicom.Dataset()
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+        dataset.file_meta.MediaStorageSOPClassUID = uid.DigitalXRayImageStorageForPresentation
+        dataset.file_meta.MediaStorageSOPInstanceUID = uid.generate_uid()
+        dataset.SOPClassUID = uid.DigitalXRayImageStorageForPresentation
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID
+        dataset.Rows, dataset.Columns = stored.shape
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8 * stored.itemsize, bits, bits - 1
+        dataset.PixelRepresentation = int(stored.dtype.kind == "i")
+        for name, value in elements.items():
+            setattr(dataset, name, value)
+        dataset.PixelData = stored.tobytes()
+        pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+        return path
+
+    return write

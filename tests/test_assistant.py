@@ -17,8 +17,9 @@ from medxpert.evidence import stored
 from medxpert.evidence.calibrated import CASES, PROBE, Calibration, Platt, Readout
 from medxpert.folders import seal
 from medxpert.gating import Gate
+from medxpert.indexes.filter import Filter
 from medxpert.indexes.flat import FlatIndex
-from medxpert.indexes.gallery import Filter, write_index
+from medxpert.indexes.writing import write_index
 from medxpert.ontology import OBSERVATIONS
 from medxpert.reporters.template import TemplateReporter
 from medxpert.run import Run, finish_run
@@ -134,6 +135,23 @@ def test_answer_bears_the_strictest_policy(run, policy, expected):
     assert answer.as_json()["provenance"]["policy"] == expected
 
 
+def test_another_policy_shares_all_that_is_opened_and_leaves_the_first_as_it_was(run):
+    first, stages = asking(run, "private"), []
+    other = first.under("open", stages.append)
+
+    answer = other.ask_image(run.path / "new.png", Shown(1))
+
+    assert other.gallery is first.gallery
+    assert (first.policy, other.policy, answer.policy) == ("private", "credentialed", "credentialed")
+    assert stages == [
+        "looking at the image",
+        "weighing the evidence of similar cases",
+        "writing and checking the report",
+    ]
+    with pytest.raises(ConfigError, match="secret"):
+        first.under("secret")
+
+
 def test_both_sides_are_compared_unless_one_is_named(run):
     ask = asking(run)
     assert [ask.ask_image(run.path / "new.png", Shown(1)).match, ask.ask_text("edema", Shown(1)).match] == [
@@ -209,6 +227,7 @@ def test_cases_that_do_not_agree_with_the_query_are_weak_evidence(run):
 
 def test_provenance_names_index_calibration_rule_and_what_decided(run):
     told = asking(run).ask_image(run.path / "new.png", Shown(2)).report.provenance
+    assert told["encoded_by"] == "Encoder"
     assert {len(told[name]) for name in ("index_sha256", "calibration_sha256")} == {64}
     assert told["rule"] == {"present": 0.4, "uncertain": 0.2, "absent": 0.1}
     assert told["probabilities"]["Edema"] == pytest.approx(0.9526, abs=1e-4)

@@ -181,6 +181,7 @@ SMALL_MODEL = (
 )
 
 
+@pytest.mark.slow
 def test_too_many_broken_images_end_the_run_and_few_do_not(tmp_path, command):
     path = manifest(tmp_path)
     for number in range(6):

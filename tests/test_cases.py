@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -71,3 +74,23 @@ def test_row_ids_are_told_from_others():
     assert is_row_id(row_id(12))
     assert not is_row_id("row twelve")
     assert not is_row_id("s12")
+
+
+def test_many_threads_may_read_one_table(tmp_path):
+    """In a process of its own: where they may not, it ends without a word."""
+    script = f"""
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from medxpert.cases import SCHEMA, Cases, write_cases
+path = Path({str(tmp_path / "cases.parquet")!r})
+blank = dict.fromkeys(SCHEMA.names, "") | {{"truth": None, "images": 1, "labels": [0] * 14, "thumbnail": bytes(2000)}}
+write_cases(path, [blank | {{"study_id": str(row), "text": "words " * 50}} for row in range(3000)])
+cases = Cases(path)
+def read(number):
+    column = cases.column(("text", "view", "split")[number % 3])
+    return len(list(cases.thumbnails(range(number, 3000, 250)))) + len(column)
+with ThreadPoolExecutor(20) as pool:
+    print(sum(pool.map(read, range(240))))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, str(240 * 3012)), done.stderr[-500:]

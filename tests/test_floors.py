@@ -41,11 +41,11 @@ def test_init_is_empty(path):
 def test_script_is_thin(path):
     assert path.read_text().count("\n") <= MAX_SCRIPT_LINES
     top = [node.module for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
-    assert top == ["omegaconf", "medxpert.config.command"]
+    assert set(top) <= {"omegaconf", "medxpert.config.command", "medxpert.config.settings"}
 
 
 def test_every_test_folder_mirrors_a_package_or_bears_a_marker(pytestconfig):
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     packages = {path.parent.relative_to(ROOT / "medxpert") for path in PACKAGE}
-    markers = {Path(line.partition(":")[0]) for line in pytestconfig.getini("markers")}
-    assert folders <= packages | markers
+    markers = {line.partition(":")[0] for line in pytestconfig.getini("markers")}
+    assert {folder for folder in folders if folder.name not in markers} <= packages

@@ -234,6 +234,7 @@ def errors(text):
     return [line for line in text.splitlines() if line.startswith("error: ")]
 
 
+@pytest.mark.slow
 def test_sigterm_then_resume(tmp_path, signalled, script):
     stopped = signalled(15, 0)
     assert (stopped.status, errors(stopped.err)) == (
@@ -247,6 +248,7 @@ def test_sigterm_then_resume(tmp_path, signalled, script):
     assert [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_a_dead_rank_is_named_and_no_process_is_left(tmp_path, signalled):
     killed = signalled(9, 1, "trainer.devices=2", "trainer.accelerator=cpu", "loader.batch_size=16")
     assert (killed.status, errors(killed.err)) == (

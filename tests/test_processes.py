@@ -20,7 +20,8 @@ def recall_at_10(embeddings):
     return sum(found) / len(found)
 
 
-@pytest.mark.parametrize("sharding", ["optimizer=adamw_sharded", pytest.param("trainer=fsdp", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("sharding", ["optimizer=adamw_sharded", "trainer=fsdp"])
 def test_two_processes_make_one_run(tmp_path, train_small, sharding):
     settings = ("data.num_studies=140", "trainer.devices=2", "trainer.accelerator=cpu", "trainer.max_epochs=1")
     outcome = train_small(tmp_path, *settings, sharding)

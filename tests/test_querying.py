@@ -7,7 +7,7 @@ from trees import dicoms
 
 from medxpert.errors import ConfigError
 from medxpert.images.header import pseudonym
-from medxpert.querying import image_query, text_query
+from medxpert.querying import as_sentence, image_query, text_query
 
 
 def test_a_picture_leads_to_its_path_and_its_pixels(tmp_path):
@@ -37,3 +37,16 @@ def test_a_dicom_leads_to_its_patient_by_whatever_name(tmp_path, name):
     assert query.traces.patient_ids == ("p7", pseudonym("p7"), "p8")
     assert query.technique == "Frontal (AP) radiograph, as its DICOM header says."
     assert query.burned_in == "NO"
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("large left pleural effusion", "large left pleural effusion."),
+        ("  no effusion,\n no pneumothorax, ", "no effusion, no pneumothorax."),
+        ("The heart is enlarged.", "The heart is enlarged."),
+        ("Is there an effusion?", "Is there an effusion?"),
+    ],
+)
+def test_a_typed_query_is_asked_for_as_a_sentence_of_a_report(typed, expected):
+    assert as_sentence(typed) == expected

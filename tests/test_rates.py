@@ -3,15 +3,17 @@
 from functools import partial
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from medxpert.errors import ConfigError
 from medxpert.models.architecture import Architecture, Transformer
 from medxpert.models.clip import CLIP, Freeze
 from medxpert.models.lora import LoRA
 from medxpert.models.tiny import clip_tiny
-from medxpert.rates import check_layer_decay, parameter_groups, scale_rates
+from medxpert.rates import allow_clipping, check_layer_decay, parameter_groups, scale_rates
 from medxpert.schedule import cosine
 
 SMALL = Architecture(
@@ -138,3 +140,31 @@ def test_an_optimizer_without_a_rate():
         group["lr"] = None
     with pytest.raises(ConfigError, match=r"module.layer_decay needs an optimizer with a learning rate"):
         scale_rates(optimizer)
+
+
+def test_gradients_are_clipped_before_a_fused_optimizer_in_mixed_precision():
+    class Net(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 1)
+
+        def training_step(self, batch, _):
+            return self.layer(batch).sum()
+
+        def configure_optimizers(self):
+            optimizer = torch.optim.AdamW(self.parameters(), lr=0.1, fused=True)
+            allow_clipping(optimizer)
+            return optimizer
+
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_steps=1,
+        precision="bf16-mixed",
+        gradient_clip_val=0.1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(Net(), DataLoader(torch.ones(4, 2), batch_size=4))
+    assert trainer.global_step == 1

@@ -171,6 +171,7 @@ def seen(log, rank):
     return {step: (epoch, rows) for epoch, step, rows in lines}, [step for _, step, _ in lines].count(6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_kill_9_in_an_epoch_then_resume(tmp_path, train_small, script, monkeypatch, processes):
     (tmp_path / "spy.py").write_text(SPY)

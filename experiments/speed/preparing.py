@@ -21,24 +21,23 @@ from time import monotonic
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from open_clip import image_transform
 
 from medxpert.data.readers.phantom import read
 from medxpert.images.files import ImageFile, load
 
-_SIZE = (2500, 3000)
-_RENDERED_PX = 512
+SIZE = (2500, 3000)
+RENDERED_PX = 512
 _GRAIN = 2.2
 """Grey levels of noise: it makes files of 1.5 MB, the mean of MIMIC-CXR-JPG (557.6 GB for 377,110 films)."""
 _DISTINCT = 20
-_MODEL_PX = 224
+MODEL_PX = 224
 _REPEATS = 5
 
 
 def write_tree(root: Path, films: int) -> None:
     """Write phantoms as MIMIC-CXR-JPG lays films out; a few distinct ones, and copies of them under other names."""
-    studies = list(read("train", num_studies=2 * _DISTINCT, side=_RENDERED_PX))[:_DISTINCT]
-    pictures = [_film(root / f"{number}.jpg", study.images[0].read(), number) for number, study in enumerate(studies)]
+    studies = list(read("train", num_studies=2 * _DISTINCT, side=RENDERED_PX))[:_DISTINCT]
+    pictures = [film(root / f"{number}.jpg", study.images[0].read(), number) for number, study in enumerate(studies)]
     rows = []
     for number in range(films):
         subject, study = 10_000_000 + number, 50_000_000 + number
@@ -58,8 +57,9 @@ def write_tree(root: Path, films: int) -> None:
         csv.writer(file).writerows([["dicom_id", "study_id", "subject_id", "split"], *rows])
 
 
-def _film(path: Path, pixels: NDArray[np.uint8], seed: int, grain: float = _GRAIN) -> Path:
-    large = np.asarray(PIL.Image.fromarray(pixels).resize(_SIZE, PIL.Image.Resampling.BICUBIC), np.float32)
+def film(path: Path, pixels: NDArray[np.uint8], seed: int, grain: float = _GRAIN, size: tuple[int, int] = SIZE) -> Path:
+    """Write a picture as a grey JPEG of a film's size, with noise of so many grey levels."""
+    large = np.asarray(PIL.Image.fromarray(pixels).resize(size, PIL.Image.Resampling.BICUBIC), np.float32)
     noise = np.random.default_rng(seed).normal(0, grain, large.shape)
     PIL.Image.fromarray(np.clip(large + noise, 0, 255).astype(np.uint8)).save(path, quality=95)
     return path
@@ -83,19 +83,21 @@ def prepared(root: Path) -> dict[str, float]:
 
 def stock(path: Path) -> NDArray[np.uint8]:
     """Decode the whole film, then what open_clip does before it normalises: RGB, resize, crop."""
-    resize, crop = image_transform(_MODEL_PX, is_train=False).transforms[:2]
+    from open_clip import image_transform
+
+    resize, crop = image_transform(MODEL_PX, is_train=False).transforms[:2]
     return np.asarray(crop(resize(PIL.Image.open(path).convert("RGB"))).convert("L"))
 
 
 def full_decode(path: Path) -> NDArray[np.uint8]:
     """Decode the whole film with PIL, then resize the grey picture."""
     grey = PIL.Image.open(path).convert("L")
-    return np.asarray(grey.resize((_MODEL_PX, _MODEL_PX), PIL.Image.Resampling.BICUBIC))
+    return np.asarray(grey.resize((MODEL_PX, MODEL_PX), PIL.Image.Resampling.BICUBIC))
 
 
 def ours(path: Path) -> NDArray[np.uint8]:
     """Decode as training and inference do."""
-    return load(ImageFile(path), _MODEL_PX, "crop")
+    return load(ImageFile(path), MODEL_PX, "crop")
 
 
 def decoding(paths: list[Path]) -> dict[str, float]:
@@ -128,8 +130,8 @@ def main() -> None:
         write_tree(root, films)
         smooth = root / "smooth"
         smooth.mkdir()
-        for number, study in enumerate(list(read("train", num_studies=20, side=_RENDERED_PX))[:8]):
-            _film(smooth / f"{number}.jpg", study.images[0].read(), number, grain=0.5)
+        for number, study in enumerate(list(read("train", num_studies=20, side=RENDERED_PX))[:8]):
+            film(smooth / f"{number}.jpg", study.images[0].read(), number, grain=0.5)
         result = {
             "prepare": prepared(root),
             "decode": decoding(sorted(root.glob("*.jpg"))[:8]),

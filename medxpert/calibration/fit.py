@@ -27,7 +27,7 @@ from medxpert.evidence.calibrated import (
     Readout,
 )
 from medxpert.evidence.votes import NEIGHBOURS, explicit, vote
-from medxpert.indexes.gallery import side_rows
+from medxpert.indexes.writing import side_rows
 from medxpert.metrics.scores import top_k
 from medxpert.ontology import NEGATIVE, OBSERVATIONS, POSITIVE
 from medxpert.run import Embeddings, Run

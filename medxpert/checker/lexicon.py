@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from medxpert.mentions.lexicon import entries, load, plural
+from medxpert.mentions.lexicon import load, plural, vocabulary
 from medxpert.ontology import PATHOLOGIES
 
 
@@ -52,7 +52,7 @@ def filling() -> frozenset[str]:
 @cache
 def understood() -> frozenset[str]:
     """Return the words that a clause with a mention may hold: filling words, and all that the labeler reads."""
-    read = {part for words, _ in entries() for word in words for part in re.findall(r"[a-z]+", word)}
+    read = vocabulary()
     return (filling() | read | {plural(word) for word in read}) - set(book()["reversing"])
 
 

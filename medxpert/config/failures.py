@@ -66,7 +66,9 @@ def _unreadable(override: str) -> str:
     key, sign, value = override.partition("=")
     if not sign:
         return f"expected key=value, found '{override}'"
-    return f"cannot read {override}; quote the value: \"{key}='{value}'\""
+    if set(value) & set("@?"):  # an address may hold credentials there
+        value = "..."
+    return f"cannot read {key}={value}; quote the value: \"{key}='{value}'\""
 
 
 def _first_paragraph(error: BaseException) -> str:

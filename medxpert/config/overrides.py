@@ -45,6 +45,11 @@ def rewrite(override: str, groups: Collection[str]) -> str:
     return f"++{key}={quote(value) if key in LITERAL_KEYS else value}"
 
 
+def literal(text: str) -> str:
+    """Take off the one pair of quotes around a whole text which the grammar would ask for."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
 def quote(text: str) -> str:
     r"""Quote a text so that the grammar yields exactly it: no list, no sweep, no escape, no interpolation.
 
@@ -52,8 +57,7 @@ def quote(text: str) -> str:
     """
     if text == "null":
         return text
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        text = text[1:-1]
+    text = literal(text)
     # The readers of overrides and of interpolations take backslashes literally except in front of these.
     text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
     text = re.sub(r"(\\*)'", r"\1\1\\'", text)

@@ -9,10 +9,6 @@ import time
 import traceback
 from typing import NoReturn
 
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.markup import escape
-
 from medxpert.config.ranks import own_rank
 from medxpert.errors import ConfigError, MedXpertError
 
@@ -51,6 +47,9 @@ def report(error: BaseException, prefix: str = "") -> None:
         return
     if os.environ.get("MEDXPERT_DEBUG") == "1":
         traceback.print_exception(error)
+    from rich.console import Console
+    from rich.markup import escape
+
     console = Console(stderr=True, highlight=False, emoji=False)
     for line in lines(error):
         console.print(f"{_speaker()}[bold red]error:[/] {escape(prefix + line)}", soft_wrap=True)
@@ -70,6 +69,9 @@ def log_to_stderr() -> None:
     """Send log records to stderr, in colours on a terminal and as plain lines elsewhere."""
     handler: logging.Handler = logging.StreamHandler()
     if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.logging import RichHandler
+
         handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
     logging.basicConfig(format=f"{_speaker()}%(message)s", handlers=[handler], force=True)
     for name in ("medxpert", "hydra._internal.core_plugins", "hydra_plugins"):  # Others: warnings only.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from omegaconf import OmegaConf
@@ -19,4 +21,6 @@ def register() -> None:
 
 def choices(group: str) -> str:
     """List the choices of a group, for the help of a command."""
-    return ", ".join(GlobalHydra.instance().config_loader().get_group_options(group, ObjectType.CONFIG))
+    loader: Any = GlobalHydra.instance().config_loader()
+    # the loader's own way copies every configuration it knows, each time
+    return ", ".join(loader.repository.get_group_options(group, ObjectType.CONFIG))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from typing import TYPE_CHECKING
 
 from medxpert.errors import ConfigError
+
+if TYPE_CHECKING:
+    from omegaconf import ListConfig
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -40,6 +42,8 @@ def read_schema(conf: Path, name: str) -> Schema:
     Raises:
         ConfigError: there is no such file, or it is not a mapping.
     """
+    from omegaconf import DictConfig, ListConfig, OmegaConf
+
     path = conf / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; it should hold the defaults of the command {name}")
@@ -54,6 +58,6 @@ def read_schema(conf: Path, name: str) -> Schema:
 
 def _groups(defaults: ListConfig) -> set[str]:
     """Name the root keys that a defaults list fills: `optional db/eval@test: small` fills `test`."""
-    names = [str(key).split() for entry in defaults if isinstance(entry, DictConfig) for key in entry]
+    names = [str(key).split() for entry in defaults if isinstance(entry, Mapping) for key in entry]
     fillers = [words[-1] for words in names if words[0] != "override"]
     return {name.partition("@")[2] or name.split("/")[0] for name in fillers}

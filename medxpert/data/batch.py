@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
     """B studies, with one or two images and one or two texts each; identical texts stand once.
 
     Attributes:
-        pixels: uint8 [B, S, S] grey.
+        pixels: uint8 [B, S, S] grey; [B, 0, 0] where image_states stand for them.
         tokens: int64 [U, L] the unique texts, padded to the longest.
         text_of: int64 [B] which of the U texts belongs to each study.
         rows: int64 [B] the studies' rows in their store.
@@ -38,6 +38,9 @@ class Batch(NamedTuple):
         second_pixels: uint8 [B, S, S] another image of each study, the same where it has only one; None where one
             image is wanted.
         second_text_of: int64 [B] another text of each study, likewise.
+        image_states: bfloat16 [B, ...] what the frozen blocks make of the pixels, where that is cached.
+        second_image_states: likewise of the second pixels, which are None then.
+        text_states: bfloat16 [U, L, W] likewise of the tokens, zeros behind each text's end.
     """
 
     pixels: Tensor
@@ -48,6 +51,21 @@ class Batch(NamedTuple):
     labels: Tensor
     second_pixels: Tensor | None = None
     second_text_of: Tensor | None = None
+    image_states: Tensor | None = None
+    second_image_states: Tensor | None = None
+    text_states: Tensor | None = None
+
+
+class States(Protocol):
+    """What a model's frozen blocks make of images and texts."""
+
+    def of_images(self, rows: Sequence[int]) -> Tensor | None:
+        """Return bfloat16 [B, ...] for B rows of the store's pixels; None where they are not cached."""
+        ...
+
+    def of_texts(self, tokens: NDArray[np.int64]) -> Tensor | None:
+        """Return bfloat16 [U, L, W] for tokens [U, L]; None where they are not cached."""
+        ...
 
 
 class Embedded(NamedTuple):
@@ -66,22 +84,29 @@ class _Sight(NamedTuple):
     texts: Sequence[str]
 
 
-def _batch(store: Stored, sights: Sequence[_Sight], tokenizer: Tokenizer) -> Batch:
+def _batch(store: Stored, sights: Sequence[_Sight], tokenizer: Tokenizer, states: States | None = None) -> Batch:
     unique: dict[str, int] = {}
     texts = [
         [unique.setdefault(text, len(unique)) for text in one] for one in zip(*(s.texts for s in sights), strict=True)
     ]
-    pixels = [torch.from_numpy(store.pixels[list(rows)]) for rows in zip(*(s.images for s in sights), strict=True)]
-    rows = [sight.row for sight in sights]
+    images = [list(rows) for rows in zip(*(s.images for s in sights), strict=True)]
+    pixels = [torch.empty((len(sights), 0, 0), dtype=torch.uint8)]
+    image_states = [states.of_images(rows) if states else None for rows in images]
+    if image_states[0] is None:
+        pixels = [torch.from_numpy(store.pixels[rows]) for rows in images]
+    rows, tokens = [sight.row for sight in sights], tokenizer(list(unique))
     return Batch(
         pixels[0],
-        torch.from_numpy(tokenizer(list(unique))),
+        torch.from_numpy(tokens),
         torch.tensor(texts[0]),
         torch.tensor(rows),
         torch.tensor([_number(text) for text in unique]),
         torch.from_numpy(store.cases.labels[rows]),
         pixels[1] if len(pixels) > 1 else None,
         torch.tensor(texts[1]) if len(texts) > 1 else None,
+        image_states[0],
+        image_states[1] if len(image_states) > 1 else None,
+        states.of_texts(tokens) if states else None,
     )
 
 
@@ -114,6 +139,7 @@ class Drawn(Dataset[Batch]):
         text: draws the texts of a study.
         images: which images.
         seed: of everything drawn.
+        states: stand for pixels and tokens; None shows these themselves.
     """
 
     store: Stored
@@ -121,10 +147,11 @@ class Drawn(Dataset[Batch]):
     text: TextDraw
     images: TrainingImages
     seed: int
+    states: States | None = None
 
     def __getitem__(self, draws: Sequence[Draw]) -> Batch:
         """Gather a batch."""
-        return _batch(self.store, [self._sight(draw) for draw in draws], self.tokenizer)
+        return _batch(self.store, [self._sight(draw) for draw in draws], self.tokenizer, self.states)
 
     @property
     def _is_random(self) -> bool:

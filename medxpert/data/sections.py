@@ -100,6 +100,18 @@ class TextDraw:
         """Whether anything is drawn."""
         return self.text == "random_section" or self.max_sentences is not None or self.shuffle_sentences
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether a study gives no more than its two sections, so that all texts can be known beforehand."""
+        return self.max_sentences is None and not self.shuffle_sentences
+
+    def possible(self, findings: str, impression: str) -> tuple[str, ...]:
+        """Return every text that may be drawn of a study, where that is finite."""
+        findings, impression = findings.strip(), impression.strip()
+        if self.text == "random_section" or self.text == "two_sections":
+            return tuple(one for one in (findings, impression) if one)
+        return (section(findings, impression, self.text).text,)
+
     def __call__(self, findings: str, impression: str, generator: np.random.Generator) -> tuple[str, ...]:
         """Return one text, or two with "two_sections"."""
         chosen = self._chosen(findings.strip(), impression.strip(), generator)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medxpert.cases import Cases
+from medxpert.checksums import default_cache as default_cache
 from medxpert.data.leaks import HeldOut
 from medxpert.data.sections import Reports, read_reports
 from medxpert.data.store_writing import StoreWriter
@@ -26,11 +26,6 @@ from medxpert.folders import MANIFEST, verified
 from medxpert.words import Policy, Rejected, Study
 
 _LAYOUT = 3
-
-
-def default_cache() -> Path:
-    """Return the folder of the stores: MEDXPERT_CACHE, else the user's cache folder."""
-    return Path(os.environ.get("MEDXPERT_CACHE") or Path.home() / ".cache" / "medxpert")
 
 
 @dataclass(frozen=True)

@@ -112,32 +112,58 @@ def evaluate_embeddings(
     return result
 
 
-def compare(names: Sequence[str], split: str, options: Options | None = None, output: Path | None = None) -> Part:
-    """Compare runs or embeddings on one split, print the tables and, where `output` says, write them.
+class Comparison(NamedTuple):
+    """Several models on one split.
 
-    Looks at test are counted in each run.
+    Attributes:
+        part: its figures.
+        tables: as they are shown.
+        policy: the strictest of all models and studies.
+        told: how often the split was looked at with each run, where looks are counted.
+    """
+
+    part: Part
+    tables: Tables
+    policy: Policy
+    told: tuple[str, ...]
+
+
+def compared(
+    names: Sequence[str], split: str, options: Options | None = None, output: Path | None = None
+) -> Comparison:
+    """Compare runs or embeddings on one split; looks at test are counted in each run.
+
+    Args:
+        names: of runs, or folders of embeddings.
+        split: that all of them hold.
+        options: whose seed is that of the draws.
+        output: folder that the tables will be written to.
 
     Raises:
         ConfigError: fewer than two, one twice, one that does not exist, or a file cannot be written.
         DataError: they do not hold the same studies.
     """
-    options = options or Options()
     contenders = [_contender(name, split) for name in names]
     _check_different(contenders)
     looked = [one for one in contenders if one.is_run and split in COUNTED]
     for folder in [one.folder for one in looked] + ([output] if output else []):
         prepare(folder)
-    part = compare_runs([(one.name, one.subject) for one in contenders], options.seed)
+    part = compare_runs([(one.name, one.subject) for one in contenders], (options or Options()).seed)
     policy = strictest(one.policy for one in contenders)
     notes = tuple(f"{one.name}: {remark}" for one in contenders for remark in one.remarks)
-    found = Tables(f"{split} · {len(names)} models compared", notes, part.blocks)
-    told = [
+    told = tuple(
         f"Look {count_look(one.folder / METRICS, split, one.policy)} at {split} with {one.name}; choose on val."
         for one in looked
-    ]
-    paths = write_tables(output, f"{_COMPARISON}_{split}", found, policy) if output else []
-    show(found, policy, [*told, *map(str, paths)])
-    return part
+    )
+    return Comparison(part, Tables(f"{split} · {len(names)} models compared", notes, part.blocks), policy, told)
+
+
+def compare(names: Sequence[str], split: str, options: Options | None = None, output: Path | None = None) -> Part:
+    """Compare as `compared` does, print the tables and, where `output` says, write them."""
+    found = compared(names, split, options, output)
+    paths = write_tables(output, f"{_COMPARISON}_{split}", found.tables, found.policy) if output else []
+    show(found.tables, found.policy, [*found.told, *map(str, paths)])
+    return found.part
 
 
 def _contender(name: str, split: str) -> _Contender:

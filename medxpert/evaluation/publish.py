@@ -11,7 +11,16 @@ from typing import Any
 from medxpert.errors import ConfigError
 from medxpert.evaluation.parts.leaks import alarms
 from medxpert.evaluation.plots.write import CAPTIONS, write_plots
-from medxpert.evaluation.record import COUNTED, METRICS, TOP_K, count_look, read_metrics, write_answers, write_metrics
+from medxpert.evaluation.record import (
+    COUNTED,
+    METRICS,
+    TABLES,
+    TOP_K,
+    count_look,
+    read_metrics,
+    write_answers,
+    write_metrics,
+)
 from medxpert.evaluation.result import SplitResult
 from medxpert.evaluation.tables.shift import beside
 from medxpert.evaluation.tables.split import tables
@@ -22,7 +31,7 @@ from medxpert.tables.formats import write_tables
 from medxpert.tables.page import write_page
 from medxpert.words import Policy
 
-PLOTS, PAGE, TABLES = "plots", "report.html", "tables"
+PLOTS, PAGE = "plots", "report.html"
 
 
 def prepare(folder: Path) -> None:

@@ -22,6 +22,7 @@ from medxpert.words import POLICIES, SHIFTED, Neighbours, Policy
 
 METRICS = "metrics.json"
 TOP_K = "retrieval_topk.csv"
+TABLES = "tables"
 TEST = "test"
 COUNTED = (TEST, SHIFTED)
 """Splits that are not for choosing: looks at them are counted."""

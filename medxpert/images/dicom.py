@@ -56,14 +56,19 @@ def shrink(data: bytes, goal: Goal, force: bool = False) -> NDArray[np.uint8]:
     """
     dataset = open_dataset(data, force)
     with guarded("a DICOM radiograph"):
-        _refuse_other_content(dataset)
-        stored, photometric = _decoded(dataset)
-        display = _display(dataset, photometric) if stored.ndim == 2 else None
-    picture = _luma(stored) if display is None else shown(stored, display)
+        refuse_other_content(dataset)
+        stored, photometric = decoded(dataset)
+        display = display_of(dataset, photometric) if stored.ndim == 2 else None
+    picture = luma(stored) if display is None else shown(stored, display)
     return finished(resized(picture, goal))
 
 
-def _refuse_other_content(dataset: FileDataset) -> None:
+def refuse_other_content(dataset: FileDataset) -> None:
+    """Refuse what is no single picture.
+
+    Raises:
+        ImageError: it holds no pixels, several frames, or more pixels than can be meant.
+    """
     if "PixelData" not in dataset:
         _refuse_without_pixels(dataset)
     frames = int(dataset.get("NumberOfFrames") or 1)
@@ -111,7 +116,7 @@ def _frame_size(frame: bytes) -> Size | None:
     return header.size if header else None
 
 
-def _decoded(dataset: FileDataset) -> tuple[NDArray[Any], str]:
+def decoded(dataset: FileDataset) -> tuple[NDArray[Any], str]:
     """Return stored values [H, W], or colour [H, W, 3], and the photometric interpretation that they now have."""
     from pydicom.pixels import apply_color_lut
 
@@ -145,12 +150,13 @@ def _decoder(dataset: FileDataset) -> tuple[Decoder, str]:
     return decoder, plugin
 
 
-def _luma(pixels: NDArray[Any]) -> Image.Image:
+def luma(pixels: NDArray[Any]) -> Image.Image:
     """Return the luma of red, green and blue [H, W, 3], which use the whole range of their dtype."""
     return Image.fromarray((pixels >> 8 * (pixels.itemsize - 1)).astype(np.uint8)[:, :, :3]).convert("L")
 
 
-def _display(dataset: FileDataset, photometric: str) -> Display:
+def display_of(dataset: FileDataset, photometric: str) -> Display:
+    """Return how the header wants stored values shown."""
     return Display(
         modality=_lookup(dataset, "ModalityLUTSequence") or _rescale(dataset),
         voi=_lookup(dataset, "VOILUTSequence") or _window(dataset),

@@ -12,7 +12,10 @@ from medxpert.cases import Cases
 
 
 class Traces(NamedTuple):
-    """What tells whose an image is; empty where nobody knows."""
+    """What tells whose an image is; empty where nobody knows.
+
+    The gallery knows path and pixels of the first image of each study: a further one is told by its patient alone.
+    """
 
     path: str = ""
     """Absolute."""
@@ -41,8 +44,14 @@ class Owners:
             told |= self._paths == traces.path
         if traces.image_hash:
             told |= self._hashes == traces.image_hash
-        known = {*traces.patient_ids, *self._patients[told]} - {""}
+        known = {*traces.patient_ids, *(self._patients[told] if told.any() else ())} - {""}
+        if not known:
+            return told
         return told | np.isin(self._patients, sorted(known)) | np.isin(self._unmixed, sorted(known))
+
+    def read(self) -> None:
+        """Read beforehand what tells files and pixels apart."""
+        self._paths, self._hashes  # noqa: B018
 
     @cached_property
     def _paths(self) -> NDArray[np.object_]:

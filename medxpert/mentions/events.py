@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from medxpert.mentions.lexicon import Entry, Node, tree
+from medxpert.mentions.lexicon import Entry
+from medxpert.mentions.tree import Node, tree
 
 MAX_EVENTS = 200
 """A sentence with more phrases than this is read in pieces, so that any text takes time in proportion to its length."""

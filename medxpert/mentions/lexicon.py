@@ -1,4 +1,4 @@
-"""The words that the labeler knows, read from the JSON files beside this one into one tree of words.
+"""The words that the labeler knows, read from the JSON files beside this one as phrases.
 
 A phrase is written in words; `(a|b c|)` gives alternatives, an empty one makes the group optional, and `<name>`
 stands for the alternatives of that class. Nouns are also known in their plural.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -21,8 +20,7 @@ _STOPS = (".", "!", ";", *(f"{number}{mark}" for number in range(100) for mark i
 """Tokens that end a sentence; the numbers open the items of a list."""
 
 _MARKS = {",": "comma", "(": "opening"}
-_INFLECTED = frozenset({"finding", "organ", "whole"})
-"""The kinds of phrase that are also known in the plural."""
+_LETTERS = re.compile(r"[a-z]+")
 
 
 class Organ(NamedTuple):
@@ -47,24 +45,19 @@ class Entry(NamedTuple):
     organ: Organ = Organ("", {}, None)
 
 
-class Node(dict[str, "Node"]):
-    """A place in the tree: the words that may follow, and the entry of the phrase that ends here."""
-
-    __slots__ = ("entry",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entry: Entry | None = None
-
-
 def load(name: str) -> dict[str, Any]:
     """Read one of the JSON files beside this module."""
     return json.loads(files("medxpert.mentions").joinpath(name).read_text(encoding="utf-8"))
 
 
+def written_out(phrase: str, classes: Mapping[str, Iterable[str]]) -> str:
+    """Return a phrase with the alternatives of each class in its place."""
+    return _CLASS.sub(lambda match: f"({'|'.join(classes[match[1]])})", phrase)
+
+
 def expand(phrase: str, classes: Mapping[str, Iterable[str]]) -> set[tuple[str, ...]]:
     """Return the word sequences that a phrase stands for."""
-    texts = {_CLASS.sub(lambda match: f"({'|'.join(classes[match[1]])})", phrase)}
+    texts = {written_out(phrase, classes)}
     while any(_GROUP.search(text) for text in texts):
         texts = {choice for text in texts for choice in _choices(text)}
     return {tuple(text.split()) for text in texts}
@@ -88,10 +81,21 @@ def plural(word: str) -> str:
 
 def entries() -> Iterator[tuple[tuple[str, ...], Entry]]:
     """Yield every word sequence of the JSON files with its entry."""
+    for phrase, entry in templates():
+        for words in expand(phrase, {}):
+            yield words, entry
+
+
+def templates() -> Iterator[tuple[str, Entry]]:
+    """Yield every phrase of the JSON files, its classes written out, with its entry."""
     for rows in (_findings(), _organs(), _cues()):
         for phrase, entry, classes in rows:
-            for words in expand(phrase, classes):
-                yield words, entry
+            yield written_out(phrase, classes), entry
+
+
+def vocabulary() -> set[str]:
+    """Return every run of letters in the phrases."""
+    return {word for phrase, _ in templates() for word in _LETTERS.findall(phrase)}
 
 
 def _findings() -> Iterator[tuple[str, Entry, Mapping[str, list[str]]]]:
@@ -120,26 +124,3 @@ def _cues() -> Iterator[tuple[str, Entry, Mapping[str, list[str]]]]:
     yield from ((stop, Entry("stop"), {}) for stop in _STOPS)
     for mark, kind in _MARKS.items():
         yield mark, Entry(kind), {}
-
-
-@cache
-def tree() -> Node:
-    """Return the root of the tree of all phrases."""
-    root = Node()
-    known = list(entries())
-    for words, entry in known:
-        node = root
-        for word in words:
-            node = node.setdefault(word, Node())
-        node.entry = entry
-    for words, entry in known:
-        if entry.kind in _INFLECTED:
-            _inflect(root, words)
-    return root
-
-
-def _inflect(node: Node, words: Iterable[str]) -> None:
-    """Let the plural of each word of a phrase lead where the word leads."""
-    for word in words:
-        node.setdefault(plural(word), node[word])
-        node = node[word]

@@ -47,6 +47,7 @@ class CLIP(nn.Module):
         logit_scale: learnable logarithm of the factor on cosine similarities.
         stage: where the weights come from.
         policy: the strictest policy of the data that the weights have seen.
+        cache_prefix: whether training computes what the frozen blocks make of its data only once, and keeps it.
     """
 
     def __init__(self, architecture: Architecture, tokenizer: Tokenizer | None = None) -> None:
@@ -57,6 +58,7 @@ class CLIP(nn.Module):
         self.embed_dim = architecture.embed_dim
         self.stage: Stage = "untrained"
         self.policy: Policy = "open"
+        self.cache_prefix = False
         self.image = _image_tower(architecture)
         self.text = _tower(TextEmbedding(architecture), architecture.text, architecture, "text")
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
@@ -143,6 +145,7 @@ def vit_clip(
     freeze: Freeze = NOTHING_FROZEN,
     lora: LoRA = NO_LORA,
     context_length: int | None = None,
+    cache_prefix: bool = False,
 ) -> CLIP:
     """Build a published CLIP.
 
@@ -153,12 +156,13 @@ def vit_clip(
         lora: adapters that are trained in place of the weights.
         context_length: tokens of the longest text, marks included; the positions of weights are stretched or cut to
             it. None for as many as the weights were trained with, 77 in the published ones.
+        cache_prefix: compute what the frozen blocks make of the training data only once, and keep it on disk.
 
     Raises:
         ConfigError: the architecture, the weights, the length or the number of blocks cannot be had.
         DataError: the weights are broken or belong to another model.
     """
-    return build(published_architecture(architecture), weights, freeze, lora, context_length)
+    return build(published_architecture(architecture), weights, freeze, lora, context_length, cache_prefix)
 
 
 def build(
@@ -167,8 +171,14 @@ def build(
     freeze: Freeze,
     lora: LoRA = NO_LORA,
     context_length: int | None = None,
+    cache_prefix: bool = False,
 ) -> CLIP:
     """Build a CLIP of any architecture; the arguments are those of `vit_clip`."""
+    if cache_prefix and not (freeze.image_blocks or freeze.text_blocks):
+        raise ConfigError(
+            "model.cache_prefix=true: nothing is frozen, so nothing stays the same from epoch to epoch; set "
+            "model.freeze.image_blocks or model.freeze.text_blocks"
+        )
     if weights is None:
         own = architecture.context_length
         model = CLIP(replace(architecture, context_length=own if context_length is None else context_length))
@@ -176,6 +186,7 @@ def build(
         model = _loaded(with_context(read_checkpoint(weights, architecture), context_length))
     model.freeze(freeze)
     model.adapt(lora)
+    model.cache_prefix = cache_prefix
     return model
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -44,10 +46,17 @@ class ConvolutionalTower(FreezableTower):
         self.standard = BatchNorm(architecture.embed_dim, gain=None)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Map grey levels [B, S, S] to unit float32 rows [B, D]."""
-        x = self.embedding(pixels).contiguous(memory_format=torch.channels_last)
-        for block in self.blocks:
-            x = block(x)
+    def above(self, x: Tensor, places: Tensor | None = None) -> Tensor:
+        """Map what `below` returns to unit float32 rows [B, D]; all places are read."""
+        x = self._through(self.blocks[self.num_below :], self._entered(x))
         rows = self.cells(x).flatten(1) @ self.projection
         return F.normalize(self.standard(rows.float()), dim=-1)
+
+    def _frozen_through(self, blocks: Iterable[nn.Module], x: Tensor, places: Tensor | None) -> Tensor:
+        return self._through(blocks, x)
+
+    def _through(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        for block in blocks:
+            x = block(x)
+        return x

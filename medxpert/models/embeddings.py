@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from medxpert.errors import ConfigError
@@ -27,12 +28,31 @@ class Pixels(nn.Module):
         Raises:
             ConfigError: the images have another side than the model.
         """
+        return (self._scaled(pixels) - self.mean) / self.std
+
+    def centred(self, pixels: Tensor) -> Tensor:
+        """Map them to [B, 1, S, S], scaled to 0..1 and less the mean over all channels.
+
+        Raises:
+            ConfigError: the images have another side than the model.
+        """
+        return self._scaled(pixels) - self.mean.mean()
+
+    def on_centred(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn the weights [W, C, h, w] of a layer over all channels into weights [W, 1, h, w] and a bias [W].
+
+        Grey channels differ by a factor and a shift only: one of them, `centred`, says it all.
+        """
+        scaled = (weight / self.std).contiguous()  # sums then have one order, whatever the layout
+        return scaled.sum(dim=1, keepdim=True), (scaled * (self.mean.mean() - self.mean)).sum(dim=(1, 2, 3))
+
+    def _scaled(self, pixels: Tensor) -> Tensor:
         if pixels.shape[1:] != (self.image_side, self.image_side):
             raise ConfigError(
                 f"this model reads [{self.image_side}, {self.image_side}] pixels, found {list(pixels.shape[1:])}; "
                 "give model.image_side"
             )
-        return (pixels[:, None] / 255 - self.mean) / self.std
+        return pixels[:, None] / 255
 
 
 class ImageEmbedding(nn.Module):
@@ -48,7 +68,9 @@ class ImageEmbedding(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Map grey levels 0..255, uint8 or float [B, S, S], to tokens [B, L, W]."""
-        tokens = self.patches(self.pixels(pixels)).flatten(2).transpose(1, 2)
+        weight, bias = self.pixels.on_centred(self.patches.weight)
+        grid = F.conv2d(self.pixels.centred(pixels), weight, bias, self.patches.stride)
+        tokens = grid.flatten(2).transpose(1, 2)
         first = self.class_token.expand(len(tokens), 1, -1).to(tokens.dtype)
         return self.norm(torch.cat([first, tokens], dim=1) + self.positions)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from medxpert.checksums import known_sha256, sha256
 from medxpert.errors import ConfigError, DataError
-from medxpert.folders import read_json, sha256, write_json
+from medxpert.folders import read_json, write_json
 from medxpert.models.architecture import Architecture, parse_architecture
 from medxpert.words import Policy, Stage
 
@@ -62,6 +63,6 @@ def read_card(folder: Path) -> Card:
     for path, digest in ((folder / WEIGHTS, card.fingerprint), (folder / MERGES, card.merges)):
         if not path.is_file():
             raise DataError(f"{path} is missing; rebuild: python train.py")
-        if sha256(path) != digest:
+        if known_sha256(path) != digest:
             raise DataError(f"{path} is not the file that {CARD} describes (sha256 differs); rebuild: python train.py")
     return card

@@ -12,7 +12,7 @@ from medxpert.models.architecture import Activation
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
-_EPSILON = np.float32(1e-5)
+EPSILON = np.float32(1e-5)
 _ERF = np.array([1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592, 0.0], np.float32)
 """Coefficients of Abramowitz and Stegun 7.1.26, highest power first."""
 
@@ -33,12 +33,12 @@ def layer_norm(x: Floats, weights: Weights) -> Floats:
     """Normalise the last axis to mean 0 and variance 1, then scale and shift."""
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = np.einsum("...i,...i->...", centred, centred)[..., None] / np.float32(x.shape[-1])
-    return centred / np.sqrt(variance + _EPSILON) * weights["weight"] + weights["bias"]
+    return centred / np.sqrt(variance + EPSILON) * weights["weight"] + weights["bias"]
 
 
 def batch_norm(x: Floats, weights: Weights) -> Floats:
     """Standardise the last axis by its running mean and variance, then scale and shift where weights say so."""
-    rows = (x - weights["mean"]) / np.sqrt(weights["variance"] + _EPSILON)
+    rows = (x - weights["mean"]) / np.sqrt(weights["variance"] + EPSILON)
     return rows * weights["weight"] + weights["bias"] if "weight" in weights else rows
 
 
@@ -49,7 +49,15 @@ def relu(x: Floats) -> Floats:
 
 def activate(x: Floats, activation: Activation) -> Floats:
     """Apply an MLP's activation."""
-    return gelu(x) if activation == "gelu" else x / (1 + np.exp(-1.702 * x))
+    return gelu(x) if activation == "gelu" else quick_gelu(x)
+
+
+def quick_gelu(x: Floats) -> Floats:
+    """Return x / (1 + exp(-1.702 x))."""
+    below = np.multiply(x, np.float32(-1.702))
+    np.exp(below, out=below)
+    below += 1
+    return np.divide(x, below, out=below)
 
 
 def gelu(x: Floats) -> Floats:

@@ -24,6 +24,7 @@ def clip_tiny(
     weights: str | None = None,
     freeze: Freeze = NOTHING_FROZEN,
     lora: LoRA = NO_LORA,
+    cache_prefix: bool = False,
 ) -> CLIP:
     """Build the small CLIP: a convolutional image tower and a text tower of CLIP's blocks.
 
@@ -40,6 +41,7 @@ def clip_tiny(
         weights: a run or its model folder; None for random weights.
         freeze: what stays as it is.
         lora: adapters that are trained in place of the weights.
+        cache_prefix: compute what the frozen blocks make of the training data only once, and keep it on disk.
 
     Raises:
         ConfigError: sizes that do not divide, or weights that cannot be had.
@@ -60,4 +62,4 @@ def clip_tiny(
         mean=(0.5,),
         std=(0.25,),
     )
-    return build(architecture, weights, freeze, lora, context_length)
+    return build(architecture, weights, freeze, lora, context_length, cache_prefix)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
 
 from medxpert.errors import ConfigError
 from medxpert.exchange import Heard, Sound
@@ -35,6 +37,7 @@ class GrammarRecogniser:
     name: str = field(default="grammar", init=False)
     model_id: str = field(default="pocketsphinx en-us", init=False)
     _decoder: GrammarDecoder | None = field(default=None, init=False, repr=False)
+    _speaking: Any = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         value = self.least_confidence
@@ -54,9 +57,10 @@ class GrammarRecogniser:
         Raises:
             MissingExtraError: pocketsphinx is not installed.
         """
-        if self._decoder is None:
-            self._decoder = GrammarDecoder()
-        reading = self._decoder.read(sound.samples)
+        with self._speaking:
+            # pocketsphinx hears one voice at a time
+            self._decoder = self._decoder or GrammarDecoder()
+            reading = self._decoder.read(sound.samples)
         if reading.speech_frames < LEAST_FRAMES:
             return Heard("", None, "no speech was heard")
         if reading.fit is None:

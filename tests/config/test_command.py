@@ -86,6 +86,10 @@ def test_child_process_keeps_the_flags(run, tmp_path):
         (["logger.name=x"], "logger.name: nothing reads it; correct the name, or choose a logger=... that has it"),
         (["experiment=long"], "sede: unknown key; did you mean 'seed'?"),
         (["model.lr=1,2"], "model.lr=1,2: write [...] for a list, or add --multirun to try each value"),
+        (
+            ["index.uri=http://host?token=Milvus"],
+            "cannot read index.uri=...; quote the value: \"index.uri='...'\"",
+        ),
         (["model.lr=a(1)"], "cannot read model.lr=a(1); quote the value: \"model.lr='a(1)'\""),
         (["fast"], "expected key=value, found 'fast'"),
         (["model/x=1"], "model/x: unknown key"),
@@ -176,3 +180,23 @@ def test_script_of_its_own(run, tmp_path):
     arguments = [sys.executable, "train.py", "query=a(1).png, it's"]
     done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ('"a(1).png, it\'s"False', "", 0)
+
+
+@pytest.mark.parametrize("words", [["train.py"], ["infer.py"], ["-m", "medxpert.embed"], ["-m", "medxpert.export"]])
+def test_a_help_page_loads_nothing_heavy(words):
+    arguments = [sys.executable, "-X", "importtime", *words, "--help"]
+    done = subprocess.run(arguments, cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Usage: python" in done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "hydra" in loaded
+    assert not loaded & {"torch", "pytorch_lightning", "transformers", "sklearn", "pandas", "faiss", "datasets"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["seed=2"]])
+def test_hydra_is_as_it_was_after_a_command(run, arguments):
+    from hydra._internal.hydra import Hydra
+
+    before = Hydra.get_mode, Hydra.format_config_groups
+    run(*arguments)
+    assert (Hydra.get_mode, Hydra.format_config_groups) == before

@@ -91,6 +91,7 @@ def test_a_split_without_starting_weights(make_run):
         measure_run(run, "test", "untrained")
 
 
+@pytest.mark.slow
 def test_the_shifted_split_stands_beside_test(make_run, capsys):
     run = make_run()
     shutil.copytree(run.path / "embeddings" / "test", run.path / "embeddings" / "test_shift")
@@ -142,6 +143,7 @@ def unmeasured(monkeypatch):
         monkeypatch.setattr(evaluate, name, lambda *_: pytest.fail("measured"))
 
 
+@pytest.mark.slow
 def test_looks_are_the_runs_wherever_it_is_written(make_run, tmp_path, capsys):
     run = make_run()
     for number in (1, 2):
@@ -173,6 +175,7 @@ def policies_in(folder):
     return {read(folder)["policy"], tables, *answers}
 
 
+@pytest.mark.slow
 def test_the_strictest_policy_marks_everything(make_run, tmp_path):
     run = make_run()
     part = Part(("transfer", "x"), {}, (), "private")

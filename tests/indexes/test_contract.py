@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 
 from medxpert.errors import ConfigError, DataError
-from medxpert.indexes.flat import FlatIndex
-
-INDEXES = [FlatIndex]
 
 
 def unit(rng, num_rows, width=24):
@@ -19,10 +16,10 @@ def rng():
     return np.random.default_rng(3)
 
 
-@pytest.fixture(params=INDEXES, ids=lambda index: index.__name__)
-def make(request):
+@pytest.fixture
+def make(implementation):
     def build(vectors):
-        index = request.param()
+        index = implementation.make()
         index.build(vectors)
         return index
 
@@ -95,6 +92,38 @@ def test_save_and_load(make, rng, tmp_path):
         np.testing.assert_array_equal(after.scores, before.scores)
 
 
+def test_added_vectors_are_found_behind_those_already_there(make, rng, tmp_path):
+    vectors, queries = unit(rng, 90), unit(rng, 5)
+    index = make(vectors[:60])
+    index.save(tmp_path / "index")
+    opened = type(index)()
+    opened.load(tmp_path / "index")
+    for one in (index, opened):
+        one.add(vectors[60:])
+        np.testing.assert_array_equal(one.search(queries, 4).rows, brute_force(vectors, queries, 4)[1])
+    opened.save(tmp_path / "index")
+    again = type(index)()
+    again.load(tmp_path / "index")
+    np.testing.assert_array_equal(again.search(queries, 4).rows, brute_force(vectors, queries, 4)[1])
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [(np.ones((2, 8), np.float32), "expected width 24"), (np.full((2, 24), np.nan, np.float32), "found NaN")],
+)
+def test_bad_additions(make, rng, vectors, message):
+    with pytest.raises(DataError, match=message):
+        make(unit(rng, 10)).add(vectors)
+
+
+def test_what_was_tuned_is_told_again_after_loading(make, rng, tmp_path):
+    index = make(unit(rng, 40))
+    index.save(tmp_path / "index")
+    again = type(index)()
+    again.load(tmp_path / "index")
+    assert dict(again.tuned) == dict(index.tuned)
+
+
 def test_the_vectors_given_may_change_afterwards(make, rng):
     vectors = unit(rng, 20)
     query = vectors[3:4].copy()
@@ -142,7 +171,9 @@ def test_bad_files(make, rng, tmp_path, content, message):
         make(unit(rng, 3)).load(path)
 
 
-def test_truncated_file(make, rng, tmp_path):
+def test_truncated_file(implementation, make, rng, tmp_path):
+    if not implementation.holds_vectors:
+        pytest.skip("the vectors lie elsewhere")
     index, path = make(unit(rng, 30)), tmp_path / "index"
     index.save(path)
     path.write_bytes(path.read_bytes()[:-100])

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from medxpert.errors import ConfigError, DataError, MissingExtraError
-from medxpert.indexes import flat
+from medxpert.indexes import faiss_index, flat
 
 
 def test_faiss_missing(monkeypatch):
-    monkeypatch.setattr(flat, "faiss", None)
+    monkeypatch.setattr(faiss_index, "faiss", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'medxpert\[cpu\]'"):
         flat.FlatIndex()
 
@@ -16,7 +16,7 @@ def test_refuses_another_kind(tmp_path):
     other = faiss.IndexFlatL2(4)
     other.add(np.eye(4, dtype=np.float32))
     faiss.write_index(other, str(tmp_path / "index"))
-    with pytest.raises(DataError, match="expected a flat index, found IndexFlatL2"):
+    with pytest.raises(DataError, match="expected index=flat, found IndexFlatL2"):
         flat.FlatIndex().load(tmp_path / "index")
 
 

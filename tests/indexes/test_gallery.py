@@ -5,11 +5,16 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from medxpert.cases import SCHEMA, encode_labels, write_cases
+from medxpert.cases import SCHEMA, Cases, encode_labels, write_cases
 from medxpert.errors import ConfigError, DataError
 from medxpert.folders import seal
+from medxpert.indexes.adding import add_to_index, open_index
+from medxpert.indexes.filter import Filter
 from medxpert.indexes.flat import FlatIndex
-from medxpert.indexes.gallery import Filter, Gallery, side_rows, write_index
+from medxpert.indexes.gallery import Gallery
+from medxpert.indexes.joined import cases_digests
+from medxpert.indexes.own import NOBODY
+from medxpert.indexes.writing import side_rows, write_index
 from medxpert.run import Run
 
 CASES = (
@@ -130,6 +135,74 @@ def test_bad_requests(run):
 def test_other_encoder_is_refused(run):
     with pytest.raises(DataError, match=r"built by encoder e, .* rebuild it: python -m medxpert.embed run="):
         Gallery(run, "f")
+
+
+def rewritten(folder: Path, **fields: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_cases_that_took_the_place_of_others_are_refused(run):
+    train = run.path / "embeddings" / "train"
+    rewritten(run.index, cases=cases_digests([train]))
+    assert found(run) == ["a1", "a2", "b1", "c1"]
+    columns = {name: Cases(train / "cases.parquet").column(name) for name in SCHEMA.names}
+    columns["study_id"].reverse()
+    labels = Cases(train / "cases.parquet").labels
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    write_cases(train / "cases.parquet", [row | {"labels": labels[at].tolist()} for at, row in enumerate(rows)])
+    seal(train, {"encoder": "e"})
+    with pytest.raises(DataError, match=r"built for other studies .* rebuild it: python -m medxpert.embed run="):
+        Gallery(run, "e")
+
+
+def test_an_index_that_is_replaced_is_not_taken_for_the_one_that_was_opened(run):
+    gallery = Gallery(run, "e")
+    first = gallery.search(QUERY, 1, "image", Filter())
+    add_to_index(run.index, Rows(at([0.0]), at([0.0])), {"added": ["1"]}, "cure")
+    assert gallery.search(QUERY, 1, "image", Filter()) == first
+    for late in (lambda: gallery.search(QUERY, 1, "text", Filter()), lambda: gallery.vectors):
+        with pytest.raises(DataError, match=r"was replaced while it was open; open the run again"):
+            late()
+
+
+def test_an_index_that_is_replaced_in_the_very_moment_is_not_taken_either(run, monkeypatch):
+    def slowly(manifest, path):
+        rewritten(run.index, added=["1"])
+        return open_index(manifest, path)
+
+    monkeypatch.setattr("medxpert.indexes.gallery.open_index", slowly)
+    with pytest.raises(DataError, match=r"was replaced while it was open"):
+        found(run)
+
+
+def test_what_evidence_takes_is_opened_ahead_once(run, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        "medxpert.indexes.gallery.open_index", lambda *given: opened.append(given) or open_index(*given)
+    )
+    gallery = Gallery(run, "e")
+    for _ in range(3):
+        gallery.open_ahead()
+    gallery._ahead.join()
+    assert len(opened) == 1
+    assert gallery.evidence(QUERY, 2, NOBODY) == Gallery(run, "e").evidence(QUERY, 2, NOBODY)
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "late"),
+    [({"added": ["1"]}, DataError, True), ({"index": "not.to.be.imported.Index"}, ModuleNotFoundError, False)],
+)
+def test_what_cannot_be_opened_ahead_is_told_to_who_asks(run, capfd, change, error, late):
+    gallery = Gallery(run, "e") if late else None
+    rewritten(run.index, **change)
+    gallery = gallery or Gallery(run, "e")
+    gallery.open_ahead()
+    gallery._ahead.join()
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(error):
+        gallery.evidence(QUERY, 2, NOBODY)
 
 
 def test_other_number_of_cases_is_refused(run):

@@ -8,9 +8,12 @@ import pytest
 
 from medxpert.cases import SCHEMA, Cases, encode_labels, write_cases
 from medxpert.folders import seal
+from medxpert.indexes import gallery
+from medxpert.indexes.filter import Filter
 from medxpert.indexes.flat import FlatIndex
-from medxpert.indexes.gallery import Filter, Gallery, write_index
+from medxpert.indexes.gallery import Gallery
 from medxpert.indexes.own import NOBODY, Owners, Traces
+from medxpert.indexes.writing import write_index
 from medxpert.run import Run
 
 CASES = (
@@ -59,6 +62,19 @@ QUERY = np.array([1, 0], np.float32)
 )
 def test_evidence(run, traces, expected):
     assert [hit.study_id for hit in Gallery(run, "e").evidence(QUERY, 30, traces)] == expected
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 256])
+def test_evidence_for_many_is_that_for_each(run, monkeypatch, at_once):
+    monkeypatch.setattr(gallery, "_AT_ONCE", at_once)
+    whose = [Traces(path="/films/1.png"), NOBODY, Traces(patient_ids=("they",)), Traces(image_hash="h3"), NOBODY]
+    queries = np.stack([QUERY, QUERY[::-1], QUERY, -QUERY, (QUERY + QUERY[::-1]) / np.float32(np.sqrt(2))])
+    opened = Gallery(run, "e")
+    for top_k in (1, 2, 30):
+        each = [opened.evidence(query, top_k, traces) for query, traces in zip(queries, whose, strict=True)]
+        assert [len(hits) for hits in each] == [min(top_k, most) for most in (2, 4, 3, 4, 4)]
+        assert list(opened.evidence_of_each(queries, top_k, whose)) == each
+    assert list(opened.evidence_of_each(queries[:0], 3, [])) == []
 
 
 def test_a_user_may_look_at_test_cases_but_not_at_the_own_patient(run):

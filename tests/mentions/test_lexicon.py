@@ -1,8 +1,9 @@
 import collections
+import re
 
 import pytest
 
-from medxpert.mentions.lexicon import entries, expand, load, plural, tree
+from medxpert.mentions.lexicon import entries, expand, load, plural, vocabulary
 from medxpert.ontology import PATHOLOGIES, SUPPORT_DEVICES
 
 
@@ -43,8 +44,5 @@ def test_every_observation_has_findings_and_every_state_an_organ():
     assert {state for organ in organs for state in organ["values"]} == states
 
 
-def test_a_plural_leads_where_the_singular_leads():
-    root = tree()
-    assert root["pleural"]["effusions"].entry is root["pleural"]["effusion"].entry
-    assert root["lines"].entry is not None
-    assert root["line"].entry is None
+def test_the_vocabulary_is_that_of_all_word_sequences():
+    assert vocabulary() == {part for words, _ in entries() for word in words for part in re.findall("[a-z]+", word)}

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file, save_file
 from medxpert.errors import DataError
 from medxpert.models.architecture import Architecture, Transformer
 from medxpert.models.clip import CLIP
-from medxpert.models.inference import map_weights, open_encoder
+from medxpert.models.encoders.mapped import map_weights
+from medxpert.models.inference import open_encoder
 from medxpert.models.tiny import clip_tiny
 
 SMALL = Architecture(

@@ -44,6 +44,7 @@ def test_no_template_is_in_both():
     assert not first & second
 
 
+@pytest.mark.slow
 def test_no_sentence_is_rendered_by_both():
     said = {}
     for look in (DEFAULT, SHIFT):

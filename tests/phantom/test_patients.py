@@ -38,6 +38,7 @@ def test_the_anatomy_is_the_same_in_all_studies_and_nobody_elses(studies):
     assert len({study.scene.acquisition.seed for study in studies}) == len(studies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_studies", [20, 33, 500])
 def test_the_roster_counts_all_studies_and_reaches_every_split(num_studies):
     for seed in range(20):

@@ -148,6 +148,7 @@ def ridge_scores(rows, positive, num_train):
     return rows[num_train:] @ np.linalg.solve(gram, train.T @ (positive[:num_train] - positive[:num_train].mean()))
 
 
+@pytest.mark.slow
 @BOTH
 def test_nothing_but_the_findings_tells_the_ill_from_the_healthy(look):
     scenes = [draw_patient(1, patient, look)[0].scene for patient in range(550)]

@@ -301,6 +301,7 @@ def environment():
     return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
+@pytest.mark.slow
 def test_kill_9_then_every_study_stands_once(tmp_path):
     arguments = ("data.num_studies=700", "data.side=64", "side=64", "shard_mb=0.05", f"output={tmp_path}/out")
     line, options = command(*arguments, cwd=tmp_path)
@@ -320,6 +321,7 @@ def test_kill_9_then_every_study_stands_once(tmp_path):
         assert found == [study.study_id for study in partial(read, num_studies=700)(split)]
 
 
+@pytest.mark.slow
 def test_the_command_shows_the_report(tmp_path):
     line, options = command("data.num_studies=30", "data.side=64", "side=64", f"output={tmp_path}/out", cwd=tmp_path)
     done = subprocess.run(line, **options, capture_output=True, text=True, check=False)

@@ -16,7 +16,7 @@ from medxpert.evaluation.subject import FREQUENT, ORACLE, Part, Placed, Subject
 from medxpert.evaluation.tables.columns import LIKENESS
 from medxpert.evaluation.tables.contenders import Contender, contenders
 from medxpert.evaluation.tfidf import TfIdf
-from medxpert.indexes.gallery import DEFAULT_MATCH, MATCHES, Match, side_rows
+from medxpert.indexes.writing import DEFAULT_MATCH, MATCHES, Match, side_rows
 from medxpert.metrics.labels import Owners, label_retrieval
 from medxpert.metrics.statistics import bootstrap
 from medxpert.ontology import POSITIVE

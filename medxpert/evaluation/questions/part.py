@@ -47,7 +47,7 @@ def questions_of(run: Run, rule: Rule, folder: Path, seed: int, subject: Subject
     """
     films, look = _films(subject.cases, subject.split)
     asked = ask(films, look, seed)
-    gallery = Gallery(run, verified(run.index)["encoder"])
+    gallery = Gallery(run, verified(run.index)["encoder"], as_trained=True)
     traces = [Traces(patient_ids=(patient,)) for patient in subject.cases.patient_ids]
     found = Evidence(run, gallery, rule).of_images(subject.vectors[subject.main].image, traces)
     verdicts = {study: one.verdicts for study, one in zip(subject.cases.study_ids, found, strict=True)}

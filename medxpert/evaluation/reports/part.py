@@ -30,7 +30,7 @@ def reports_of(run: Run, drafting: Drafting, rule: Rule, seed: int, subject: Sub
     Raises:
         DataError: the run's index or calibration is damaged or missing.
     """
-    gallery = Gallery(run, verified(run.index)["encoder"])
+    gallery = Gallery(run, verified(run.index)["encoder"], as_trained=True)
     policy = strictest(set(subject.cases.column("policy")))
     at = Circumstances(policy, gallery.policy, run.policy, subject.split.encode())
     traces = [Traces(patient_ids=(patient,)) for patient in subject.cases.patient_ids]

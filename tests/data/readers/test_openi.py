@@ -125,6 +125,7 @@ def test_broken_archive(tree, tmp_path):
         list(read("train", tree.arguments["data.root"], reports=str(archive)))
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not REAL.is_file(), reason=f"no reports at {REAL}")
 def test_all_real_reports(tmp_path):

@@ -146,6 +146,7 @@ def test_no_usable_picture(run, tmp_path):
         transfer(run, str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not MANIFEST.is_file(), reason=f"no real radiographs at {MANIFEST}")
 def test_real_radiographs(run):

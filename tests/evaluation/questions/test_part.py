@@ -25,7 +25,7 @@ def all_knowing(monkeypatch):
             yield SimpleNamespace(verdicts=true_verdicts(film))
 
     monkeypatch.setattr(part, "verified", lambda folder: {"encoder": "after"})
-    monkeypatch.setattr(part, "Gallery", lambda run, encoder: None)
+    monkeypatch.setattr(part, "Gallery", lambda run, encoder, as_trained: setattr(told, "as_trained", as_trained))
     monkeypatch.setattr(part, "Evidence", lambda run, gallery, rule: SimpleNamespace(of_images=of_images))
     return told
 
@@ -39,6 +39,7 @@ def test_evidence_that_knows_all_answers_all_that_is_understood(make_run, all_kn
     assert found.figures["accuracy"]["ours"] == found.figures["accuracy"]["told the truth"]
     assert found.figures["accuracy"]["ours"]["presence"]["value"] > 0.95
     assert [one.patient_ids for one in all_knowing.traces] == [(one,) for one in subject.cases.patient_ids]
+    assert all_knowing.as_trained  # what a run is measured by does not change with what is added to it
     json.dumps(found.figures, allow_nan=False)
     assert found.blocks[0].title == "questions"
 

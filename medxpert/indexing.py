@@ -1,0 +1,187 @@
+"""Embeds a run's own studies again, or others that are added to its gallery, and indexes them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from medxpert.bookkeeping import write_rejected
+from medxpert.calibration.write import MOST_FILMS, write_calibration
+from medxpert.config.build import build
+from medxpert.config.settings import Settings
+from medxpert.data.stored import Stored
+from medxpert.datamodule import DataModule
+from medxpert.distributed import own_device
+from medxpert.embedding import encoding, films_of
+from medxpert.errors import ConfigError, DataError
+from medxpert.galleries.adding import Addition, Splits, add, addition_of, note_additions, open_new
+from medxpert.galleries.publishing import publish_shards, starting_prompts
+from medxpert.galleries.shards import Cut
+from medxpert.galleries.share import Share, share_of
+from medxpert.galleries.source import Source
+from medxpert.galleries.summary import added, embedded
+from medxpert.indexes.elsewhere import ready
+from medxpert.locks import locked
+from medxpert.models.clip import CLIP, open_model
+from medxpert.models.folder import read_card
+from medxpert.resuming import CONFIG, read_config
+from medxpert.run import Run, open_run
+from medxpert.tables.console import show
+
+log = logging.getLogger(__name__)
+_MERGED = "another process has merged the shards; where it was given another index=, give this command again"
+_UNMERGED = (
+    "this file system has no locks: once all shards are there, give the command once more without part= to merge them"
+)
+_OF_ADDITIONS = {"splits": "train", "prefix": None, "max_rejected": 0.1}
+"""Keys that mean nothing where no studies are added, and their usual values."""
+
+
+class Work(NamedTuple):
+    """What every way of embedding needs."""
+
+    run: Run
+    made_with: Settings
+    model: CLIP
+    share: Share
+    cut: Cut
+
+    @property
+    def lock(self) -> Path:
+        """A file of the run that stays where it is."""
+        return self.run.path / CONFIG
+
+    def data(self, reader: Any) -> DataModule:
+        """Return the data that a reader offers, shown as the run's own are."""
+        side, tokenizer = self.model.image_side, self.model.tokenizer
+        data: DataModule = build(self.made_with.loader, reader=reader, tokenizer=tokenizer, image_side=side)()
+        return data
+
+    def embed(self, sources: Sequence[Source]) -> bool:
+        """Embed this process's share; tell whether all shards are there."""
+        missing = self.cut.embed(self.model, sources, self.share)
+        if missing:
+            told = "%s is done; %d shards of others are missing: who finishes last merges, or the same command later"
+            log.info(told, self.share, len(missing))
+        return not missing
+
+
+def index(cfg: Settings, chosen: str | None) -> None:
+    """Embed and index what is asked for.
+
+    Args:
+        cfg: as conf/embed.yaml has it.
+        chosen: name of the choice of `data`; None for the run's own.
+
+    Raises:
+        ConfigError: a part or size out of range.
+        DataError: a part of the run is missing, or the data are no longer those of the run.
+    """
+    _check_keys(cfg)
+    run = open_run(cfg.run)
+    share = share_of(None if cfg.part is None else str(cfg.part))
+    cut = Cut(run.path, read_card(run.model).fingerprint, cfg.shard_studies)
+    model = open_model(run.model).to(own_device())
+    work = Work(run, Settings(read_config(run.path)), model, share, cut)
+    if cfg.get("data") is None:
+        embed_again(work, cfg.get("index"))
+    else:
+        add_studies(work, cfg, chosen)
+
+
+def _check_keys(cfg: Settings) -> None:
+    adding = cfg.get("data") is not None
+    given = [name for name, usual in _OF_ADDITIONS.items() if cfg[name] != usual]
+    if given and not adding:
+        raise ConfigError(f"{given[0]}= is about studies that are added; give data=, too, or leave it out")
+    if adding and cfg.get("index") is not None:
+        raise ConfigError("index= makes the whole index again, data= adds to the one there is; give one of the two")
+
+
+def embed_again(work: Work, index_of: Settings | None) -> None:
+    """Read the run's own configuration, open its data, and publish again.
+
+    Args:
+        work: what to do.
+        index_of: the index to make; None for that of the configuration.
+    """
+    run, cut = work.run, work.cut
+    make = partial(build, index_of or work.made_with.index)
+    ready(make(), run.policy)  # told now, not after hours
+    starting_prompts(run)
+    data = work.data(build(work.made_with.data))
+    with locked(work.lock, wait=True, otherwise=True):  # one process decodes, the others open what it stored
+        data.setup()
+    changed = [split for split, name in run.provenance["stores"].items() if data.stores[split].fingerprint != name]
+    if changed:
+        raise DataError(
+            f"the data of {run.path} changed since it was made ({', '.join(changed)}); bring back the files that "
+            "config.yaml names, or make a new run: python train.py"
+        )
+    sources = [Source(split, store, store.cases.texts) for split, store in data.stores.items()]
+    if not work.embed(sources):
+        return
+    with locked(work.lock, wait=True, otherwise=work.share.alone) as mine:
+        if not mine or cut.missing(sources):
+            log.info(_MERGED if mine else _UNMERGED)
+            return
+        index = publish_shards(run, work.model, sources, cut, make)
+        films = films_of(data.stores["val"], MOST_FILMS)
+        write_calibration(run, films, encoding(work.model), work.made_with.seed)
+        note_additions(run)
+        cut.clear(sources)
+    counts = {source.name: (len(source.store), len(cut.shards(source))) for source in sources}
+    show(embedded(counts, index), index["policy"], [str(run.path)])
+
+
+def add_studies(work: Work, cfg: Settings, chosen: str | None) -> None:
+    """Embed studies that the gallery has not, and put them into its index."""
+    if cfg.splits not in get_args(Splits):
+        raise ConfigError(f"splits={cfg.splits}: expected train, or all for the studies of every split")
+    reader = build(cfg.data)
+    data = work.data(reader)
+    with locked(work.lock, wait=True, otherwise=True):
+        stores = open_new(reader, data.shown, data.cache, cfg.splits)
+    prefix = None if cfg.prefix is None else str(cfg.prefix)
+    for store in stores:
+        _check_rejected(store, cfg.max_rejected)
+        add_store(work, store, {"data": chosen, "prefix": prefix})
+
+
+def add_store(work: Work, store: Stored, facts: dict[str, Any]) -> None:
+    """Embed what is new of one store and add it."""
+    find = partial(addition_of, work.run, work.cut.encoder, store, facts["prefix"])
+    addition = find()
+    if addition.source and not work.embed([addition.source]):
+        return
+    with locked(work.lock, wait=True, otherwise=work.share.alone) as mine:
+        if addition.source is None:
+            note_additions(work.run)  # an earlier process may have been killed before it could
+            show(added(addition, None), store.policy)
+        elif not mine:
+            log.info(_UNMERGED)
+        elif not work.cut.missing([addition.source]):
+            if find().news.study_ids != addition.news.study_ids:
+                raise ConfigError(f"the gallery of {work.run.path} grew meanwhile; give the same command again")
+            _finish(work, addition, facts)
+
+
+def _finish(work: Work, addition: Addition, facts: dict[str, Any]) -> None:
+    index = add(work.run, addition, work.cut, facts)
+    if addition.source:
+        work.cut.clear([addition.source])
+    path = work.run.path / f"rejected_added_{index['added'][-1]}.csv"
+    write_rejected(path, [*addition.store.rejected, *addition.news.left_out], index["policy"])
+    show(added(addition, index), index["policy"], [str(work.run.path), str(path)])
+
+
+def _check_rejected(store: Stored, most: float) -> None:
+    lost, whole = len(store.rejected), len(store) + len(store.rejected)
+    if lost > most * whole:
+        raise DataError(
+            f"{lost} of {whole} studies are unusable, more than max_rejected={most}; raise it to go on without them; "
+            f"the first: {store.rejected[0]}"
+        )
