@@ -54,8 +54,13 @@ def _check(cfg: Settings) -> None:
     for given, name in ((question, "question"), (prior, "prior")):
         if given and not image:
             raise ConfigError(f"{name}= is about one image; give image=FILE, too; {_HELP}")
+    if cfg.format != "csv" and not images:
+        raise ConfigError("format= says how the rows of images= are written; what is written of one is export=")
     if audio and (question or images or query):
         raise ConfigError("audio= holds the question about image=, or the query; leave question=, query=, images= out")
+    for name in ("image", "prior"):
+        if cfg[name] is not None and not Path(cfg[name]).exists():
+            raise DataError(f"{name}={cfg[name]}: no such file; give the path of a radiograph")
 
 
 @dataclass(frozen=True)

@@ -139,10 +139,11 @@ class Batch:
                 f"not one of {len(rows)} images could be read; {table} says why, such as: {broken[0]['error']}"
             )
         abstained = sum(row["abstained"] == "yes" for row in rows)
-        log.info(
-            "%d reports, %d images refused as none the model knows, %d unreadable: %s",
-            len(rows) - abstained - len(broken), abstained, len(broken), table,
-        )  # fmt: skip
+        judged = self.assistant.evidence.abstainer.bounds is not None
+        refused = (
+            f"{abstained} images refused as none the model knows" if judged else "no image judged foreign or not"
+        )
+        log.info("%d reports, %s, %d unreadable: %s", len(rows) - abstained - len(broken), refused, len(broken), table)
         reasons = {row["fallback_reason"] for row in rows} - {"", DRY_RUN}
         return min(reasons, default="")
 

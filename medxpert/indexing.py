@@ -18,9 +18,9 @@ from medxpert.distributed import own_device
 from medxpert.embedding import encoding, films_of
 from medxpert.errors import ConfigError, DataError
 from medxpert.galleries.adding import Addition, Splits, add, addition_of, note_additions, open_new
-from medxpert.galleries.publishing import publish_shards, starting_prompts
+from medxpert.galleries.publishing import chosen_index, publish_shards, starting_prompts
 from medxpert.galleries.shards import Cut
-from medxpert.galleries.share import Share, share_of
+from medxpert.galleries.share import Share
 from medxpert.galleries.source import Source
 from medxpert.galleries.summary import added, embedded
 from medxpert.indexes.elsewhere import ready
@@ -69,20 +69,20 @@ class Work(NamedTuple):
         return not missing
 
 
-def index(cfg: Settings, chosen: str | None) -> None:
+def index(cfg: Settings, share: Share, chosen: str | None) -> None:
     """Embed and index what is asked for.
 
     Args:
         cfg: as conf/embed.yaml has it.
+        share: of the work that is this process's own.
         chosen: name of the choice of `data`; None for the run's own.
 
     Raises:
-        ConfigError: a part or size out of range.
+        ConfigError: a size out of range, or keys that exclude each other.
         DataError: a part of the run is missing, or the data are no longer those of the run.
     """
     _check_keys(cfg)
     run = open_run(cfg.run)
-    share = share_of(None if cfg.part is None else str(cfg.part))
     cut = Cut(run.path, read_card(run.model).fingerprint, cfg.shard_studies)
     model = open_model(run.model).to(own_device())
     work = Work(run, Settings(read_config(run.path)), model, share, cut)
@@ -106,10 +106,11 @@ def embed_again(work: Work, index_of: Settings | None) -> None:
 
     Args:
         work: what to do.
-        index_of: the index to make; None for that of the configuration.
+        index_of: the index to make; None for one as there is, or as the run was trained with.
     """
     run, cut = work.run, work.cut
-    make = partial(build, index_of or work.made_with.index)
+    chosen = chosen_index(run) if index_of is None else index_of.plain()
+    make = partial(build, work.made_with.index if chosen is None else Settings(chosen, "index"))
     ready(make(), run.policy)  # told now, not after hours
     starting_prompts(run)
     data = work.data(build(work.made_with.data))
@@ -128,7 +129,7 @@ def embed_again(work: Work, index_of: Settings | None) -> None:
         if not mine or cut.missing(sources):
             log.info(_MERGED if mine else _UNMERGED)
             return
-        index = publish_shards(run, work.model, sources, cut, make)
+        index = publish_shards(run, work.model, sources, cut, make, chosen)
         films = films_of(data.stores["val"], MOST_FILMS)
         write_calibration(run, films, encoding(work.model), work.made_with.seed)
         note_additions(run)

@@ -4,14 +4,14 @@ import pytest
 from omegaconf import OmegaConf
 
 from medxpert.answering import Asking, answer
-from medxpert.errors import ConfigError
+from medxpert.errors import ConfigError, DataError
 
 KEYS = ("image", "images", "query", "question", "prior", "audio", "output")
 
 
 def cfg(**given):
     export = {name: {} for name in given.pop("export", ("json", "markdown", "html"))}
-    usual = {"top_k": 5, "match": "both", "filter": {}, "export": export}
+    usual = {"top_k": 5, "match": "both", "filter": {}, "format": "csv", "export": export}
     return OmegaConf.create({**dict.fromkeys(KEYS), **usual, **given})
 
 
@@ -29,12 +29,19 @@ def cfg(**given):
         ({"audio": "a.wav", "query": "edema"}, "give one of|leave question="),
         ({"images": "films"}, "give output=DIR"),
         ({"images": "films", "output": "x", "export": ["pdf"]}, "export= writes one answer"),
+        ({"query": "edema", "format": "jsonl"}, "format= says how the rows of images= are written"),
         ({"images": "films", "output": "x", "top_k": 9}, "top_k= chooses what is shown of one answer"),
     ],
 )
 def test_what_is_asked_must_be_clear(given, message):
     with pytest.raises(ConfigError, match=message):
         answer(cfg(**given))
+
+
+@pytest.mark.parametrize(("given", "key"), [({}, "image"), ({"prior": "b.png", "image": __file__}, "prior")])
+def test_a_file_that_is_not_there_is_told_by_its_key(given, key):
+    with pytest.raises(DataError, match=rf"^{key}=[ab]\.png: no such file; give the path of a radiograph"):
+        answer(cfg(**{"image": "a.png", **given}))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
@@ -33,6 +34,10 @@ REPORT = Report(
 )
 
 
+def judging(bounds):
+    return SimpleNamespace(abstainer=SimpleNamespace(bounds=bounds))
+
+
 @dataclass
 class Assistant:
     """Answers all but broken pictures; may be interrupted."""
@@ -43,6 +48,7 @@ class Assistant:
     asked: list[str] = field(default_factory=list)
     stop_at: str = ""
     dry_run: bool = False
+    evidence: SimpleNamespace = field(default_factory=lambda: judging(None))
 
     def ask_image(self, path, shown):
         if path.name == self.stop_at:
@@ -94,6 +100,16 @@ def test_one_row_per_image_and_a_broken_one_says_why(films, tmp_path):
     assert (one["impression"], one["unsupported"], one["weak"]) == ("Small left pleural effusion.", "1", "1")
     assert table["broken.png"]["error"] == "broken.png: expected a picture, found nothing"
     assert table["broken.png"]["present"] == ""
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [(None, "no image judged foreign or not"), (1, "0 images refused as none the model knows")],
+)
+def test_it_is_told_how_many_were_refused_where_any_could_be(films, tmp_path, caplog, bounds, told):
+    caplog.set_level("INFO")
+    Batch(Assistant(evidence=judging(bounds)), films, tmp_path / "out").run()
+    assert f"4 reports, {told}, 1 unreadable" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

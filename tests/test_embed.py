@@ -65,6 +65,28 @@ def test_parts_are_merged_by_the_last_and_leave_nothing(copied_run, embed):
     assert run.embeddings("val", starting=True).image.shape == rows(run, "val")[0].shape
 
 
+def test_an_index_made_again_is_of_the_kind_that_was_chosen_last(copied_run, embed):
+    run = f"run={copied_run}"
+    assert embed(run, "index=ivf", "index.recall=0.9")[0] == 0
+    chosen = verified(copied_run / "index")
+    (copied_run / "index" / "image.index").write_bytes(b"broken")
+    status, _, err = embed(run)
+    assert status == 0
+    assert "the index was" not in err
+    assert verified(copied_run / "index") == chosen
+    assert chosen["chosen"]["recall"] == 0.9
+    assert embed(run, "index=flat")[0] == embed(run)[0] == 0
+    assert verified(copied_run / "index")["index"] == "medxpert.indexes.flat.FlatIndex"
+
+
+def test_a_part_that_there_is_not_is_refused_before_torch_is_loaded():
+    words = "import sys; sys.argv = ['embed.py', 'part=3/2']; from medxpert.embed import main"
+    code = f"{words}\ntry:\n    main()\nfinally:\n    print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=_environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (2, ["False"])
+    assert "part=3/2" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

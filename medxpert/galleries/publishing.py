@@ -45,11 +45,24 @@ def starting_prompts(run: Run) -> NDArray[np.float16]:
 
 
 def publish_shards(
-    run: Run, model: CLIP, sources: Sequence[Source], cut: Cut, make_index: Callable[[], Index]
+    run: Run,
+    model: CLIP,
+    sources: Sequence[Source],
+    cut: Cut,
+    make_index: Callable[[], Index],
+    chosen: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write again what `embedding.publish` wrote, from shards of every split.
 
     What the starting weights made of the studies is kept, and so are the studies that were added to the run.
+
+    Args:
+        run: with embeddings.
+        model: that embedded.
+        sources: every split.
+        cut: how their shards were cut.
+        make_index: makes an empty index.
+        chosen: what it is made from, where that is not in the run's configuration: `chosen_index` tells it later.
 
     Returns:
         The manifest of the index.
@@ -63,7 +76,7 @@ def publish_shards(
         _write_split(run, source, cut, stamp)
     write_prompts(run.path, model, prompts, stamp)
     write_samples(run.path / "samples", next(one.store for one in sources if one.name == "test"), model.policy)
-    return index_again(run, stamp, make_index)
+    return index_again(run, stamp, make_index, chosen)
 
 
 def _write_split(run: Run, source: Source, cut: Cut, stamp: Mapping[str, str]) -> None:
@@ -77,13 +90,16 @@ def _write_split(run: Run, source: Source, cut: Cut, stamp: Mapping[str, str]) -
         seal(sibling, stamp)
 
 
-def index_again(run: Run, stamp: Mapping[str, str], make_index: Callable[[], Index]) -> dict[str, Any]:
+def index_again(
+    run: Run, stamp: Mapping[str, str], make_index: Callable[[], Index], chosen: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Index the training studies and the former index's additions by the same encoder, and return the manifest.
 
     Args:
         run: with embeddings.
         stamp: encoder and policy of the training studies.
         make_index: makes an empty index.
+        chosen: as `publish_shards` has it.
     """
     sealed = {name: verified(run.path / ADDED / name, f"rm -r {run.path / ADDED / name}") for name in _named(run)}
     own = [name for name, manifest in sealed.items() if manifest["encoder"] == stamp["encoder"]]
@@ -93,6 +109,7 @@ def index_again(run: Run, stamp: Mapping[str, str], make_index: Callable[[], Ind
     folders = [run.path / "embeddings" / INDEXED, *(run.path / ADDED / name for name in own)]
     fields: dict[str, Any] = {**stamp, "policy": policy, "split": INDEXED, "cases": cases_digests(folders)}
     fields |= {"added": own} if own else {}
+    fields |= {"chosen": chosen} if chosen else {}
     val, former = run.path / "embeddings" / "val", _made_by(run)
     write_index(run.index, make_index, _rows(folders), fields, _rows([val]) if val.is_dir() else None)
     made_by = _made_by(run)
@@ -101,20 +118,29 @@ def index_again(run: Run, stamp: Mapping[str, str], make_index: Callable[[], Ind
     return verified(run.index)
 
 
+def chosen_index(run: Run) -> dict[str, Any] | None:
+    """Return what the index was made from where that was chosen after the training; None where it was not."""
+    chosen = _told_by_index(run).get("chosen")
+    return chosen if isinstance(chosen, dict) else None
+
+
 def _made_by(run: Run) -> str:
-    """Return the class of the index, "" where none can be read."""
+    return str(_told_by_index(run).get("index", "")).rpartition(".")[2]
+
+
+def _told_by_index(run: Run) -> dict[str, Any]:
+    """Return the manifest of the index, empty where none can be read."""
     try:
-        return str(read_json(run.index / MANIFEST)["index"]).rpartition(".")[2]
-    except (DataError, KeyError, TypeError):
-        return ""
+        told = read_json(run.index / MANIFEST)
+    except DataError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _named(run: Run) -> list[str]:
     """Return the additions on disk that the former index holds, or the provenance where no index can tell."""
-    try:
-        held = read_json(run.index / MANIFEST).get("added", [])
-    except (DataError, AttributeError):
-        held = [one["name"] for one in run.provenance.get("added", [])]
+    manifest = _told_by_index(run)
+    held = manifest.get("added", []) if manifest else [one["name"] for one in run.provenance.get("added", [])]
     there = additions(run.path)
     if strange := [str(run.path / ADDED / name) for name in there if name not in held]:
         told = "%s: no index held it, and it is left out; give the command that added it again, or remove it"
