@@ -140,9 +140,7 @@ class Batch:
             )
         abstained = sum(row["abstained"] == "yes" for row in rows)
         judged = self.assistant.evidence.abstainer.bounds is not None
-        refused = (
-            f"{abstained} images refused as none the model knows" if judged else "no image judged foreign or not"
-        )
+        refused = f"{abstained} images refused as none the model knows" if judged else "no image judged foreign or not"
         log.info("%d reports, %s, %d unreadable: %s", len(rows) - abstained - len(broken), refused, len(broken), table)
         reasons = {row["fallback_reason"] for row in rows} - {"", DRY_RUN}
         return min(reasons, default="")

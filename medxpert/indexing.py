@@ -18,7 +18,7 @@ from medxpert.distributed import own_device
 from medxpert.embedding import encoding, films_of
 from medxpert.errors import ConfigError, DataError
 from medxpert.galleries.adding import Addition, Splits, add, addition_of, note_additions, open_new
-from medxpert.galleries.publishing import chosen_index, publish_shards, starting_prompts
+from medxpert.galleries.publishing import chosen_index, publish_shards, sealed_additions, starting_prompts
 from medxpert.galleries.shards import Cut
 from medxpert.galleries.share import Share
 from medxpert.galleries.source import Source
@@ -113,6 +113,7 @@ def embed_again(work: Work, index_of: Settings | None) -> None:
     make = partial(build, work.made_with.index if chosen is None else Settings(chosen, "index"))
     ready(make(), run.policy)  # told now, not after hours
     starting_prompts(run)
+    sealed_additions(run)
     data = work.data(build(work.made_with.data))
     with locked(work.lock, wait=True, otherwise=True):  # one process decodes, the others open what it stored
         data.setup()

@@ -79,6 +79,16 @@ def test_an_index_made_again_is_of_the_kind_that_was_chosen_last(copied_run, emb
     assert verified(copied_run / "index")["index"] == "medxpert.indexes.flat.FlatIndex"
 
 
+def test_a_damaged_addition_is_told_before_anything_is_embedded(copied_run, embed, monkeypatch):
+    run = f"run={copied_run}"
+    assert embed(run, *NEW)[0] == 0
+    (copied_run / "added" / "1" / "image.npy").write_bytes(b"broken")
+    monkeypatch.setattr("medxpert.indexing.Work.data", lambda *_: pytest.fail("data were read"))
+    status, _, err = embed(run)
+    assert status == 3
+    assert "added/1; then this command again, and after it the one that added them" in err
+
+
 def test_a_part_that_there_is_not_is_refused_before_torch_is_loaded():
     words = "import sys; sys.argv = ['embed.py', 'part=3/2']; from medxpert.embed import main"
     code = f"{words}\ntry:\n    main()\nfinally:\n    print('torch' in sys.modules)"

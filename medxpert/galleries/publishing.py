@@ -101,7 +101,10 @@ def index_again(
         make_index: makes an empty index.
         chosen: as `publish_shards` has it.
     """
-    sealed = {name: verified(run.path / ADDED / name, f"rm -r {run.path / ADDED / name}") for name in _named(run)}
+    sealed = sealed_additions(run)
+    if strange := [str(run.path / ADDED / name) for name in additions(run.path) if name not in sealed]:
+        told = "%s: no index held it, and it is left out; give the command that added it again, or remove it"
+        log.warning(told, ", ".join(strange))
     own = [name for name, manifest in sealed.items() if manifest["encoder"] == stamp["encoder"]]
     if len(own) < len(sealed):
         log.warning("%d additions were embedded by other weights and are left out", len(sealed) - len(own))
@@ -116,6 +119,18 @@ def index_again(
     if former not in ("", made_by):
         log.warning("the index was a %s and is a %s now; index= makes another", former, made_by)
     return verified(run.index)
+
+
+def sealed_additions(run: Run) -> dict[str, dict[str, Any]]:
+    """Return the manifests of the additions that the index holds.
+
+    Raises:
+        DataError: one is damaged.
+    """
+    cure = "rm -r {}; then this command again, and after it the one that added them"
+    held = _held(run)
+    folders = {name: run.path / ADDED / name for name in additions(run.path) if name in held}
+    return {name: verified(folder, cure.format(folder)) for name, folder in folders.items()}
 
 
 def chosen_index(run: Run) -> dict[str, Any] | None:
@@ -137,15 +152,13 @@ def _told_by_index(run: Run) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _named(run: Run) -> list[str]:
-    """Return the additions on disk that the former index holds, or the provenance where no index can tell."""
+def _held(run: Run) -> list[str]:
+    """Return the additions that the former index holds, or the provenance where no index can tell."""
     manifest = _told_by_index(run)
-    held = manifest.get("added", []) if manifest else [one["name"] for one in run.provenance.get("added", [])]
-    there = additions(run.path)
-    if strange := [str(run.path / ADDED / name) for name in there if name not in held]:
-        told = "%s: no index held it, and it is left out; give the command that added it again, or remove it"
-        log.warning(told, ", ".join(strange))
-    return [name for name in there if name in held]
+    held: list[str] = (
+        manifest.get("added", []) if manifest else [one["name"] for one in run.provenance.get("added", [])]
+    )
+    return held
 
 
 def _rows(folders: Sequence[Path]) -> Vectors:

@@ -14,7 +14,7 @@ from medxpert.folders import read_json, seal, verified, write_json
 from medxpert.galleries import adding
 from medxpert.galleries.adding import Addition, add
 from medxpert.galleries.news import News
-from medxpert.galleries.publishing import index_again
+from medxpert.galleries.publishing import index_again, sealed_additions
 from medxpert.galleries.source import Source
 from medxpert.indexes.flat import FlatIndex
 from medxpert.indexes.gallery import Gallery
@@ -121,6 +121,14 @@ def test_without_an_index_the_provenance_tells_what_was_added(run, put):
     stamp = read_json(run.path / "added" / "1" / "manifest.json")
     remade = index_again(Run(run.path), {"encoder": stamp["encoder"], "policy": "open"}, FlatIndex)
     assert (remade["added"], remade["count"]) == (["1"], 6)
+
+
+def test_a_damaged_addition_is_told_with_what_brings_it_back(run, put):
+    put("a")
+    assert list(sealed_additions(Run(run.path))) == ["1"]
+    (run.path / "added" / "1" / "cases.parquet").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"rm -r .*added/1; then this command again, and after it the one that added"):
+        sealed_additions(Run(run.path))
 
 
 @pytest.mark.parametrize(
