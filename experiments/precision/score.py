@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from medxpert.callbacks.recall import RecallAtK
-from medxpert.config.hardware import fast_precision
+from medxpert.config.hardware import has_bf16
 from medxpert.data.readers.phantom import read
 from medxpert.datamodule import DataModule
 from medxpert.losses.info_nce import InfoNCE
@@ -84,7 +84,7 @@ def arithmetic(low: bool) -> tuple[str, AbstractContextManager[Any]]:
     """Return Lightning's name of a precision, and what else it needs here."""
     if not low:
         return "32-true", nullcontext()
-    return ("bf16-mixed", nullcontext()) if fast_precision() == "bf16-mixed" else ("32-true", EmulatedBF16())
+    return ("bf16-mixed", nullcontext()) if has_bf16() else ("32-true", EmulatedBF16())
 
 
 def trained(case: Case, seed: int, low: bool, cache: Path) -> Trained:
@@ -177,7 +177,7 @@ def main() -> None:
             if options.get("only", case.name) == case.name:
                 seeds = min(case.seeds, int(options.get("seeds", case.seeds)))
                 results.append(compared(case._replace(seeds=seeds), Path(cache)))
-    how = "bf16-mixed" if fast_precision() == "bf16-mixed" else "emulated by rounding"
+    how = "bf16-mixed" if has_bf16() else "emulated by rounding"
     sys.stdout.write("\n".join([*table(results), "", f"bfloat16: {how}"]) + "\n")
     if "output" in options:
         Path(options["output"]).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

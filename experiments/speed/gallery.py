@@ -34,7 +34,8 @@ NUM_STUDIES = 30_000
 NUM_ROWS = 377_110
 """Images of MIMIC-CXR."""
 WIDTH = 512
-_NUM_QUERIES = 512
+_NUM_QUERIES, _NUM_TUNING = 800, 1600
+"""As many tune an index as images and texts of 800 validation studies do, and half as many measure."""
 _NUM_TWICE = 1500
 _NUM_FITTED = 8000
 _EPOCHS = 8
@@ -42,7 +43,7 @@ _BATCH = 128
 _PART = 125
 """Studies embedded at once."""
 _SEED = 0
-_VERSION = 1
+_VERSION = 3
 _HELD: dict[str, Any] = {}
 _RUN = Path(__file__).parents[2] / "outputs" / "latest"
 
@@ -90,7 +91,7 @@ def large() -> Vectors:
 def _read(name: str, width: int) -> Vectors:
     folder = built()
     asking = np.load(folder / f"queries_{width}.npy")
-    return Vectors(np.load(folder / f"{name}.npy", mmap_mode="r"), asking[::2], asking[1::2])
+    return Vectors(np.load(folder / f"{name}.npy", mmap_mode="r"), asking[:_NUM_QUERIES], asking[_NUM_QUERIES:])
 
 
 def drawn(num_rows: int, num_queries: int = 128, width: int = 64, seed: int = 0) -> Vectors:
@@ -118,7 +119,7 @@ def built() -> Path:
 def _write(folder: Path, model: Path, parts: Path) -> None:
     needed = NUM_STUDIES * 5 // 4 + 2000
     train = list(islice(read("train", num_studies=needed), NUM_STUDIES))
-    asking = list(islice(read("test", num_studies=needed), _NUM_QUERIES))
+    asking = list(islice(read("test", num_studies=needed), _NUM_QUERIES + _NUM_TUNING))
     twice = list(islice(read("train", num_studies=needed, num_images=2), _NUM_TWICE))
     work = {"studies": (train, 0), "queries": (asking, 0), "again": (twice, 1)}
     held, asked, again = (_values(model, *one, parts / name) for name, one in work.items())

@@ -6,20 +6,26 @@ from functools import cache
 from pathlib import Path
 
 _GPUS = ("/dev/nvidiactl", "/dev/kfd")
-_BF16 = frozenset({"amx_bf16", "bf16"})
+_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """What x86 and ARM processors call instructions for bfloat16; without them it is emulated, several times slower."""
-_BF16_IN_VECTORS, _WHERE_THEY_ARE_SLOW = "avx512_bf16", "GenuineIntel"
-"""AMD's multiply bfloat16 twice as fast as float32, Intel's half as fast, so that those need the tiles of amx_bf16."""
+_SLOW_BF16 = frozenset({"GenuineIntel", "avx512_bf16"})
+"""AMD's vectors multiply bfloat16 twice as fast as float32, Intel's half as fast: those need the tiles of amx_bf16."""
 
 
 @cache
 def fast_precision() -> str:
     """Return the precision, in Lightning's words, in which this machine trains fastest: `${fast_precision:}`."""
-    words = _processor_words()
-    in_vectors = _BF16_IN_VECTORS in words and _WHERE_THEY_ARE_SLOW not in words
-    if any(Path(device).exists() for device in _GPUS) or _BF16 & words or in_vectors:
-        return "bf16-mixed"
-    return "32-true"
+    slow = not _gpu() and (_BF16 | _SLOW_BF16) & _processor_words() == _SLOW_BF16
+    return "bf16-mixed" if has_bf16() and not slow else "32-true"
+
+
+def has_bf16() -> bool:
+    """Tell whether there is a GPU, or instructions for bfloat16, fast or not."""
+    return _gpu() or bool(_BF16 & _processor_words())
+
+
+def _gpu() -> bool:
+    return any(Path(device).exists() for device in _GPUS)
 
 
 def _processor_words() -> set[str]:

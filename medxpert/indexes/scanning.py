@@ -4,8 +4,8 @@ Rows and queries are turned to directions of falling variance. The inner product
 product of both remaining lengths, is never below the whole one (Cauchy and Schwarz); a row whose bound stays below the
 k-th best score found so far is no neighbour and is not compared. The few others are compared in full. The remaining
 lengths stand as one more column, so that one matrix product gives all bounds of a tile. Where the directions do not
-fall off, all D columns serve as bounds. On processors with bfloat16 the bounds are products of bfloat16, widened by
-what its rounding can change.
+fall off, all D columns serve as bounds. On processors that are fast in bfloat16 the bounds are products of bfloat16,
+widened by what its rounding can change.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def directions(vectors: NDArray[np.float32], bf16: bool | None = None) -> Direct
 
     Args:
         vectors: they may be mapped into memory, and are read once.
-        bf16: multiply in bfloat16; where the processor has it if None.
+        bf16: multiply in bfloat16; where that is fast if None.
     """
     lowered = fast_precision() != "32-true" if bf16 is None else bf16
     product, rounding = (_bf16_product, _BF16_ROUNDING) if lowered else (_product, _ROUNDING)

@@ -12,6 +12,7 @@ from medxpert.config import hardware
         ({"asimd", "bf16"}, False, "bf16-mixed"),
         ({"avx2", "avx512f"}, False, "32-true"),
         (set(), False, "32-true"),
+        ({"GenuineIntel", "avx512_bf16"}, True, "bf16-mixed"),
         ({"avx2"}, True, "bf16-mixed"),
     ],
 )
@@ -22,6 +23,7 @@ def test_bf16_only_where_it_is_fast(monkeypatch, tmp_path, words, gpu, expected)
     monkeypatch.setattr(hardware, "_GPUS", (str(device),))
     monkeypatch.setattr(hardware, "_processor_words", lambda: words)
     assert hardware.fast_precision.__wrapped__() == expected
+    assert hardware.has_bf16() == (gpu or bool({"avx512_bf16", "bf16"} & words))
 
 
 def test_what_linux_tells_of_this_machine():

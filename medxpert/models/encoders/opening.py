@@ -12,7 +12,7 @@ from medxpert.models.encoders.exported import ExportedEncoder
 _MANY = 100
 """Images from which torch, which takes seconds to load and then less for each, is through before numpy."""
 _MANY_BF16 = 30
-"""The same where there is a GPU or the processor has instructions for bfloat16."""
+"""The same where there is a GPU or a processor that is fast in bfloat16."""
 
 
 def open_encoder(folder: Path, num_images: int = 1) -> ExportedEncoder:

@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
-    """Return the dtype for inference on a device: bfloat16 where it has instructions for it, else float32."""
+    """Return the dtype for inference on a device: bfloat16 where it is faster than float32."""
     fast = device.type != "cpu" or fast_precision().startswith("bf16")
     return torch.bfloat16 if fast else torch.float32
 
