@@ -261,3 +261,10 @@ def test_a_dead_rank_is_named_and_no_process_is_left(tmp_path, signalled):
             os.kill(process, 0)
     assert "Traceback" not in killed.err
     assert [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.slow
+def test_a_run_may_end_before_its_first_validation(train_small, tmp_path):
+    ended = train_small(tmp_path, "trainer.max_steps=1", "loader.batch_size=16")
+    assert (ended.status, errors(ended.err)) == (0, []), ended.err[-3000:]
+    assert (tmp_path / "outputs" / "latest" / "index" / "manifest.json").is_file()
