@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from inspect import signature
@@ -55,11 +56,11 @@ def _check(cfg: Settings) -> None:
         if given and not image:
             raise ConfigError(f"{name}= is about one image; give image=FILE, too; {_HELP}")
     if cfg.format != "csv" and not images:
-        raise ConfigError("format= says how the rows of images= are written; what is written of one is export=")
+        raise ConfigError("format=csv and format=jsonl are for images=; of one answer, export= chooses the formats")
     if audio and (question or images or query):
         raise ConfigError("audio= holds the question about image=, or the query; leave question=, query=, images= out")
     for name in ("image", "prior"):
-        if cfg[name] is not None and not Path(cfg[name]).exists():
+        if cfg[name] is not None and (not os.path.exists(cfg[name]) or os.path.isdir(cfg[name])):
             raise DataError(f"{name}={cfg[name]}: no such file; give the path of a radiograph")
 
 

@@ -139,8 +139,12 @@ class Batch:
                 f"not one of {len(rows)} images could be read; {table} says why, such as: {broken[0]['error']}"
             )
         abstained = sum(row["abstained"] == "yes" for row in rows)
-        judged = self.assistant.evidence.abstainer.bounds is not None
-        refused = f"{abstained} images refused as none the model knows" if judged else "no image judged foreign or not"
+        judged = self.assistant.evidence.abstainer.fitted
+        refused = (
+            f"{abstained} images refused as none the model knows"
+            if judged
+            else "no image checked for being none that the model knows"
+        )
         log.info("%d reports, %s, %d unreadable: %s", len(rows) - abstained - len(broken), refused, len(broken), table)
         reasons = {row["fallback_reason"] for row in rows} - {"", DRY_RUN}
         return min(reasons, default="")

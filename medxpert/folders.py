@@ -99,18 +99,18 @@ def write_json(path: Path, value: Any) -> None:
         sibling.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, cure: str = "python train.py") -> Any:
     """Read a JSON file.
 
     Raises:
-        DataError: the file is missing or is not JSON.
+        DataError: the file is missing or is not JSON; the message names `cure`.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path} is missing; make the run again: python train.py") from error
+        raise DataError(f"{path} is missing; make it again: {cure}") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}); make the run again: python train.py") from error
+        raise DataError(f"{path} cannot be read as JSON ({error}); make it again: {cure}") from error
 
 
 def seal(folder: Path, fields: Mapping[str, Any]) -> None:
@@ -133,7 +133,7 @@ def verified(folder: Path, cure: str = "python train.py", only: str | None = Non
     """
     if not (folder / MANIFEST).is_file():
         raise DataError(f"{folder} is missing or half-written (no {MANIFEST}); make it again: {cure}")
-    manifest: dict[str, Any] = read_json(folder / MANIFEST)
+    manifest: dict[str, Any] = read_json(folder / MANIFEST, cure)
     try:
         files = {folder / name: (entry["bytes"], entry["sha256"]) for name, entry in manifest["files"].items()}
     except (AttributeError, KeyError, TypeError) as error:

@@ -36,8 +36,6 @@ _MERGED = "another process has merged the shards; where it was given another ind
 _UNMERGED = (
     "this file system has no locks: once all shards are there, give the command once more without part= to merge them"
 )
-_OF_ADDITIONS = {"splits": "train", "prefix": None, "max_rejected": 0.1}
-"""Keys that mean nothing where no studies are added, and their usual values."""
 
 
 class Work(NamedTuple):
@@ -78,10 +76,9 @@ def index(cfg: Settings, share: Share, chosen: str | None) -> None:
         chosen: name of the choice of `data`; None for the run's own.
 
     Raises:
-        ConfigError: a size out of range, or keys that exclude each other.
+        ConfigError: a size out of range.
         DataError: a part of the run is missing, or the data are no longer those of the run.
     """
-    _check_keys(cfg)
     run = open_run(cfg.run)
     cut = Cut(run.path, read_card(run.model).fingerprint, cfg.shard_studies)
     model = open_model(run.model).to(own_device())
@@ -92,26 +89,19 @@ def index(cfg: Settings, share: Share, chosen: str | None) -> None:
         add_studies(work, cfg, chosen)
 
 
-def _check_keys(cfg: Settings) -> None:
-    adding = cfg.get("data") is not None
-    given = [name for name, usual in _OF_ADDITIONS.items() if cfg[name] != usual]
-    if given and not adding:
-        raise ConfigError(f"{given[0]}= is about studies that are added; give data=, too, or leave it out")
-    if adding and cfg.get("index") is not None:
-        raise ConfigError("index= makes the whole index again, data= adds to the one there is; give one of the two")
-
-
 def embed_again(work: Work, index_of: Settings | None) -> None:
     """Read the run's own configuration, open its data, and publish again.
 
     Args:
         work: what to do.
-        index_of: the index to make; None for one as there is, or as the run was trained with.
+        index_of: the index to make; None for that which was chosen last, or that of the run's training.
     """
     run, cut = work.run, work.cut
     chosen = chosen_index(run) if index_of is None else index_of.plain()
     make = partial(build, work.made_with.index if chosen is None else Settings(chosen, "index"))
-    ready(make(), run.policy)  # told now, not after hours
+    ready(tried := make(), run.policy)  # told now, not after hours
+    if chosen and (uri := getattr(tried, "uri", None)):
+        chosen["uri"] = uri  # a relative one would be another file's from another folder
     starting_prompts(run)
     sealed_additions(run)
     data = work.data(build(work.made_with.data))

@@ -29,7 +29,7 @@ def cfg(**given):
         ({"audio": "a.wav", "query": "edema"}, "give one of|leave question="),
         ({"images": "films"}, "give output=DIR"),
         ({"images": "films", "output": "x", "export": ["pdf"]}, "export= writes one answer"),
-        ({"query": "edema", "format": "jsonl"}, "format= says how the rows of images= are written"),
+        ({"query": "edema", "format": "jsonl"}, "format=csv and format=jsonl are for images="),
         ({"images": "films", "output": "x", "top_k": 9}, "top_k= chooses what is shown of one answer"),
     ],
 )

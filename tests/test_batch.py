@@ -34,8 +34,8 @@ REPORT = Report(
 )
 
 
-def judging(bounds):
-    return SimpleNamespace(abstainer=SimpleNamespace(bounds=bounds))
+def judging(fitted):
+    return SimpleNamespace(abstainer=SimpleNamespace(fitted=fitted))
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Assistant:
     asked: list[str] = field(default_factory=list)
     stop_at: str = ""
     dry_run: bool = False
-    evidence: SimpleNamespace = field(default_factory=lambda: judging(None))
+    evidence: SimpleNamespace = field(default_factory=lambda: judging(False))
 
     def ask_image(self, path, shown):
         if path.name == self.stop_at:
@@ -103,12 +103,15 @@ def test_one_row_per_image_and_a_broken_one_says_why(films, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bounds", "told"),
-    [(None, "no image judged foreign or not"), (1, "0 images refused as none the model knows")],
+    ("fitted", "told"),
+    [
+        (False, "no image checked for being none that the model knows"),
+        (True, "0 images refused as none the model knows"),
+    ],
 )
-def test_it_is_told_how_many_were_refused_where_any_could_be(films, tmp_path, caplog, bounds, told):
+def test_it_is_told_how_many_were_refused_where_any_could_be(films, tmp_path, caplog, fitted, told):
     caplog.set_level("INFO")
-    Batch(Assistant(evidence=judging(bounds)), films, tmp_path / "out").run()
+    Batch(Assistant(evidence=judging(fitted)), films, tmp_path / "out").run()
     assert f"4 reports, {told}, 1 unreadable" in caplog.text
 
 

@@ -190,7 +190,7 @@ def test_training_starts_from_them_and_its_run_says_so(train_small, tmp_path, ca
         (("pretrain=shapes", "model.weights=x"), "drop pretrain= or give model.weights=null"),
         (("pretrain=shapes", "model=clip_b32"), "model.weights=openai both say what training starts from"),
         (("pretrain=shape",), "did you mean 'shapes'"),
-        (("pretrain.max_epochs=3",), "choose a pretrain=... that has it"),
+        (("pretrain.max_epochs=3",), "give a choice of pretrain= that has it"),
         (("pretrain=shapes", "pretrain.max_epoch=3"), "did you mean 'max_epochs'"),
         ((*SHAPES, "model.freeze.image_blocks=9"), "image_blocks=9"),
         (("pretrain=shapes", "pretrain.data.side=7"), "side=7"),

@@ -34,8 +34,8 @@ NUM_STUDIES = 30_000
 NUM_ROWS = 377_110
 """Images of MIMIC-CXR."""
 WIDTH = 512
-_NUM_QUERIES, _NUM_TUNING = 800, 1600
-"""As many tune an index as images and texts of 800 validation studies do, and half as many measure."""
+_NUM_QUERIES, _NUM_TUNING = 1600, 800
+"""Of images: a run tunes an index with those of as many validation studies, and with their texts."""
 _NUM_TWICE = 1500
 _NUM_FITTED = 8000
 _EPOCHS = 8

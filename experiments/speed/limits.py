@@ -31,13 +31,8 @@ class Hardware(NamedTuple):
     memory_gb: int
     torch: str
 
-    @property
-    def has_bf16(self) -> bool:
-        """Whether there are instructions for bfloat16."""
-        return any("bf16" in one for one in self.instructions)
-
     def __str__(self) -> str:
-        bf16 = "" if self.has_bf16 else ", no bf16 instructions"
+        bf16 = "" if any("bf16" in one for one in self.instructions) else ", no bf16 instructions"
         return (
             f"{self.cores} cores ({', '.join(self.instructions)}{bf16}), {self.memory_gb} GB, "
             f"{self.threads} threads on both sides, torch {self.torch}"

@@ -79,7 +79,7 @@ def _astray(node: Any, path: str) -> Iterator[str]:
     elif not isinstance(node, Mapping):
         if node is not None and node is not UNKNOWN:
             group = path.partition(".")[0].partition("[")[0]
-            yield f"{path}: nothing reads it; correct the name, or choose a {group}=... that has it"
+            yield f"{path}: nothing reads it; correct the name, or give a choice of {group}= that has it"
     elif "_target_" not in node:
         targets = [key for key, child in node.items() if isinstance(child, Mapping) and "_target_" in child]
         for key, child in node.items():

@@ -129,14 +129,19 @@ def _vectors(folder: Path) -> Vectors:
 
 
 def note_additions(run: Run) -> dict[str, Any]:
-    """Let a run's provenance say what its index holds beside the training studies; return the index's manifest."""
+    """Let a run's provenance say what its index holds beside the training studies, and what was chosen for it.
+
+    Returns:
+        The index's manifest.
+    """
     manifest = verified(run.index)
-    if not manifest.get("added") and not run.provenance.get("added"):
+    if not any(told.get(name) for told in (manifest, run.provenance) for name in ("added", "chosen")):
         return manifest
     sealed = {name: verified(run.path / ADDED / name) for name in manifest.get("added", [])}
     added = [
         {"name": name} | {key: told for key, told in one.items() if key != "files"} for name, one in sealed.items()
     ]
     policy = strictest([read_card(run.model).policy, manifest["policy"]])
-    write_json(run.path / PROVENANCE, {**run.provenance, "policy": policy, "added": added})
+    told = {"policy": policy, "added": added, "chosen": manifest.get("chosen")}
+    write_json(run.path / PROVENANCE, {**run.provenance, **told})
     return manifest

@@ -116,8 +116,8 @@ def index_again(
     val, former = run.path / "embeddings" / "val", _made_by(run)
     write_index(run.index, make_index, _rows(folders), fields, _rows([val]) if val.is_dir() else None)
     made_by = _made_by(run)
-    if former not in ("", made_by):
-        log.warning("the index was a %s and is a %s now; index= makes another", former, made_by)
+    if chosen is None and former not in ("", made_by):
+        log.warning("the index was of class %s and is of %s now, as configured; index= makes another", former, made_by)
     return verified(run.index)
 
 
@@ -127,15 +127,18 @@ def sealed_additions(run: Run) -> dict[str, dict[str, Any]]:
     Raises:
         DataError: one is damaged.
     """
-    cure = "rm -r {}; then this command again, and after it the one that added them"
+    cure = "rm -r {}; then this command again, and after it the command that added its studies"
     held = _held(run)
     folders = {name: run.path / ADDED / name for name in additions(run.path) if name in held}
     return {name: verified(folder, cure.format(folder)) for name, folder in folders.items()}
 
 
 def chosen_index(run: Run) -> dict[str, Any] | None:
-    """Return what the index was made from where that was chosen after the training; None where it was not."""
-    chosen = _told_by_index(run).get("chosen")
+    """Return what the index was made from where that was chosen after the training; None where it was not.
+
+    The provenance tells it where no index can.
+    """
+    chosen = (_told_by_index(run) or run.provenance).get("chosen")
     return chosen if isinstance(chosen, dict) else None
 
 
@@ -155,10 +158,7 @@ def _told_by_index(run: Run) -> dict[str, Any]:
 def _held(run: Run) -> list[str]:
     """Return the additions that the former index holds, or the provenance where no index can tell."""
     manifest = _told_by_index(run)
-    held: list[str] = (
-        manifest.get("added", []) if manifest else [one["name"] for one in run.provenance.get("added", [])]
-    )
-    return held
+    return list(manifest.get("added", [])) if manifest else [one["name"] for one in run.provenance.get("added", [])]
 
 
 def _rows(folders: Sequence[Path]) -> Vectors:

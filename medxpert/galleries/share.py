@@ -46,7 +46,7 @@ def _parsed(part: str) -> Share:
     found = re.fullmatch(r"(\d+)/(\d+)", part.strip())
     number, count = (int(one) for one in found.groups()) if found else (0, 0)
     if not 1 <= number <= count:
-        raise ConfigError(f"part={part}: expected a part and their number, such as part=3/16, counted from 1")
+        raise ConfigError(f"part={part}: expected I/N with I from 1 to N, such as part=3/16")
     return Share(number - 1, count)
 
 

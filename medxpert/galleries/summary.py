@@ -21,7 +21,7 @@ def embedded(counts: Mapping[str, tuple[int, int]], index: Mapping[str, Any]) ->
     rows = [Row(name, (_count(studies), _count(shards)), "main") for name, (studies, shards) in counts.items()]
     added = index["count"] - counts[index["split"]][0]
     beside = f", {added:,} of them added later" if added else ""
-    notes = (f"Index: {index['count']:,} studies{beside}.",)
+    notes = (f"{index['index'].rpartition('.')[2]}: {index['count']:,} studies{beside}.",)
     return Tables("embedded again", notes, (Block("Embeddings", "by split", ("studies", "shards"), tuple(rows)),))
 
 

@@ -92,14 +92,17 @@ class TestCheck:
             ),
             (
                 "callbacks: {best: {_target_: parts.Adam}, bset: {lr: 3}}",
-                "callbacks.bset.lr: nothing reads it; correct the name, or choose a callbacks=... that has it; "
+                "callbacks.bset.lr: nothing reads it; correct the name, or give a choice of callbacks= that has it; "
                 "did you mean 'best'?",
             ),
             (
                 "callbacks: [{lr: 3}]",
-                "callbacks[0].lr: nothing reads it; correct the name, or choose a callbacks=... that has it",
+                "callbacks[0].lr: nothing reads it; correct the name, or give a choice of callbacks= that has it",
             ),
-            ("model: {width: 3}", "model.width: nothing reads it; correct the name, or choose a model=... that has it"),
+            (
+                "model: {width: 3}",
+                "model.width: nothing reads it; correct the name, or give a choice of model= that has it",
+            ),
             (
                 "callbacks: {several: [{_target_: parts.Adam, betsa: 1}]}",
                 "callbacks.several[0].betsa: Adam takes no 'betsa'; did you mean 'betas'?",

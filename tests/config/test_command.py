@@ -83,7 +83,10 @@ def test_child_process_keeps_the_flags(run, tmp_path):
         (["sede=1"], "sede: unknown key; did you mean 'seed'?"),
         (["model.rl=1"], "model.rl: Adam takes no 'rl'; known: betas, eps, fused, lr"),
         (["model.lr=fast"], "model.lr: expected float, found 'fast'"),
-        (["logger.name=x"], "logger.name: nothing reads it; correct the name, or choose a logger=... that has it"),
+        (
+            ["logger.name=x"],
+            "logger.name: nothing reads it; correct the name, or give a choice of logger= that has it",
+        ),
         (["experiment=long"], "sede: unknown key; did you mean 'seed'?"),
         (["model.lr=1,2"], "model.lr=1,2: write [...] for a list, or add --multirun to try each value"),
         (

@@ -2,29 +2,30 @@ import pytest
 
 from medxpert.config import hardware
 
+FLOAT32, BF16 = "32-true", "bf16-mixed"
+
 
 @pytest.mark.parametrize(
-    ("words", "gpu", "expected"),
+    ("cpuinfo", "gpu", "fast", "has"),
     [
-        ({"AuthenticAMD", "avx2", "avx512_bf16"}, False, "bf16-mixed"),
-        ({"GenuineIntel", "avx2", "avx512_bf16"}, False, "32-true"),
-        ({"GenuineIntel", "avx2", "avx512_bf16", "amx_bf16"}, False, "bf16-mixed"),
-        ({"asimd", "bf16"}, False, "bf16-mixed"),
-        ({"avx2", "avx512f"}, False, "32-true"),
-        (set(), False, "32-true"),
-        ({"GenuineIntel", "avx512_bf16"}, True, "bf16-mixed"),
-        ({"avx2"}, True, "bf16-mixed"),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: avx2 avx512_bf16\n", False, BF16, True),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: avx2 avx512_bf16\n", False, FLOAT32, True),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: avx512_bf16 amx_bf16\n", False, BF16, True),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: avx512_bf16\n", True, BF16, True),
+        ("Features\t: asimd bf16\n", False, BF16, True),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: avx2 avx512f\n", False, FLOAT32, False),
+        ("flags\t\t: avx2\nmodel name\t: bf16\n", False, FLOAT32, False),
+        (None, False, FLOAT32, False),
+        ("flags\t\t: avx2\n", True, BF16, True),
     ],
 )
-def test_bf16_only_where_it_is_fast(monkeypatch, tmp_path, words, gpu, expected):
-    device = tmp_path / "gpu"
+def test_bf16_only_where_it_is_fast(monkeypatch, tmp_path, cpuinfo, gpu, fast, has):
+    device, told = tmp_path / "gpu", tmp_path / "cpuinfo"
     if gpu:
         device.touch()
+    if cpuinfo is not None:
+        told.write_text(cpuinfo)
     monkeypatch.setattr(hardware, "_GPUS", (str(device),))
-    monkeypatch.setattr(hardware, "_processor_words", lambda: words)
-    assert hardware.fast_precision.__wrapped__() == expected
-    assert hardware.has_bf16() == (gpu or bool({"avx512_bf16", "bf16"} & words))
-
-
-def test_what_linux_tells_of_this_machine():
-    assert {"AuthenticAMD", "GenuineIntel", "fp", "sse2"} & hardware._processor_words()
+    monkeypatch.setattr(hardware, "_CPUINFO", told)
+    assert hardware.fast_precision.__wrapped__() == fast
+    assert hardware.has_bf16() == has

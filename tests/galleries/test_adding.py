@@ -127,7 +127,9 @@ def test_a_damaged_addition_is_told_with_what_brings_it_back(run, put):
     put("a")
     assert list(sealed_additions(Run(run.path))) == ["1"]
     (run.path / "added" / "1" / "cases.parquet").write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"rm -r .*added/1; then this command again, and after it the one that added"):
+    with pytest.raises(
+        DataError, match=r"rm -r .*added/1; then this command again, and after it the command that added"
+    ):
         sealed_additions(Run(run.path))
 
 

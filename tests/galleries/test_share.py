@@ -33,7 +33,7 @@ def test_the_share_is_told_by_whoever_started_the_process(monkeypatch, part, env
 
 @pytest.mark.parametrize("part", ["0/2", "3/2", "x", "1", "-1/2"])
 def test_no_such_part(part):
-    with pytest.raises(ConfigError, match=r"expected a part and their number, such as part=3/16"):
+    with pytest.raises(ConfigError, match=r"expected I/N with I from 1 to N, such as part=3/16"):
         share_of(part)
 
 

@@ -67,6 +67,11 @@ class MilvusIndex:
         self._run: Path | None = None
 
     @property
+    def uri(self) -> str | None:
+        """Where it lives, a file by its absolute path."""
+        return None if self._place is None else self._place.uri
+
+    @property
     def destination(self) -> Destination:
         """Where vectors and queries go: this machine, or a server beyond it."""
         return "machine" if self._place is None else self._place.destination
