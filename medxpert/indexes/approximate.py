@@ -89,7 +89,8 @@ class ApproximateIndex(FaissIndex):
             self._tuned |= {f"{self.effort}@{depth}": effort, f"recall@{depth}": recall}
             if effort == self._most():
                 self._tuned |= {f"scanned@{depth}": "all are compared: nothing less reaches the recall"}
-        _LOG.info("index=%s: %s", self.choice, ", ".join(f"{name} {value}" for name, value in self._tuned.items()))
+        told = (f"{name} {round(one, 4) if isinstance(one, float) else one}" for name, one in self._tuned.items())
+        _LOG.info("index=%s: %s", self.choice, ", ".join(told))
         return reached[0]
 
     def _reached(self, truth: Truth, depth: int, effort: int) -> Recall:
