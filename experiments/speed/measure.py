@@ -1,6 +1,6 @@
 """How fast is MedXpert, against the stock way of doing the same?
 
-$ python experiments/speed/measure.py                        # every row: about 25 minutes on 2 idle cores
+$ python experiments/speed/measure.py                        # every row: 17 to 25 minutes on 2 idle cores
 $ python experiments/speed/measure.py only=recall,jpeg_decode  # some rows; the others of results.json stay
 $ python experiments/speed/measure.py quick=true             # a trial on tiny sizes, which writes nothing
 
