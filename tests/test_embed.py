@@ -81,6 +81,16 @@ def test_an_index_made_again_is_of_the_kind_that_was_chosen_last(copied_run, emb
     assert verified(copied_run / "index")["index"] == "medxpert.indexes.flat.FlatIndex"
 
 
+def test_a_database_that_was_chosen_is_found_from_another_folder(copied_run, embed, monkeypatch, tmp_path):
+    pytest.importorskip("milvus_lite")
+    for name, words in (("here", ("index=milvus", "index.uri=cases.db")), ("there", ())):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert embed(f"run={copied_run}", *words)[0] == 0
+        assert verified(copied_run / "index")["chosen"]["uri"] == str(tmp_path / "here" / "cases.db")
+    assert list((tmp_path / "there").iterdir()) == []
+
+
 def test_a_damaged_addition_is_told_before_anything_is_embedded(copied_run, embed, monkeypatch):
     run = f"run={copied_run}"
     assert embed(run, *NEW)[0] == 0

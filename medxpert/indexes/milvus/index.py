@@ -58,6 +58,7 @@ class MilvusIndex:
         if timeout_seconds <= 0:
             raise ConfigError(f"index.timeout_seconds={timeout_seconds}: expected above 0")
         self._place = None if uri is None else place_of(uri)
+        self.uri = None if self._place is None else self._place.uri  # a file by its absolute path
         if self._place is not None:
             require(self._place)
         self._kind, self._recall, self._timeout_seconds = kind, recall, timeout_seconds
@@ -65,11 +66,6 @@ class MilvusIndex:
         self._held: Held | None = None
         self._collection: Collection | None = None
         self._run: Path | None = None
-
-    @property
-    def uri(self) -> str | None:
-        """Where it lives, a file by its absolute path."""
-        return None if self._place is None else self._place.uri
 
     @property
     def destination(self) -> Destination:
