@@ -31,9 +31,10 @@ def test_preparing():
 @pytest.mark.slow
 def test_feeding_takes_no_memory():
     found = measured("feed.py", "studies=20000", "originals=100")
-    for name in ("all cores, 256 px", "all cores, 256 px, streamed"):
+    # what streams keeps a window of row groups, which these 288 MB do not fill
+    for name, most in (("all cores, 256 px", 150), ("all cores, 256 px, streamed", 400)):
         assert found[name]["images"] >= 20_000
-        assert found[name]["memory_growth_mb"] < 300
+        assert found[name]["memory_growth_mb"] < most
 
 
 @pytest.mark.slow
