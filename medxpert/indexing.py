@@ -17,7 +17,7 @@ from medxpert.datamodule import DataModule
 from medxpert.distributed import own_device
 from medxpert.embedding import encoding, films_of
 from medxpert.errors import ConfigError, DataError
-from medxpert.galleries.adding import Addition, Splits, add, addition_of, note_additions, open_new
+from medxpert.galleries.adding import Addition, Splits, add, addition_of, note_index, open_new
 from medxpert.galleries.publishing import chosen_index, publish_shards, sealed_additions, starting_prompts
 from medxpert.galleries.shards import Cut
 from medxpert.galleries.share import Share
@@ -123,7 +123,7 @@ def embed_again(work: Work, index_of: Settings | None) -> None:
         index = publish_shards(run, work.model, sources, cut, make, chosen)
         films = films_of(data.stores["val"], MOST_FILMS)
         write_calibration(run, films, encoding(work.model), work.made_with.seed)
-        note_additions(run)
+        note_index(run)
         cut.clear(sources)
     counts = {source.name: (len(source.store), len(cut.shards(source))) for source in sources}
     show(embedded(counts, index), index["policy"], [str(run.path)])
@@ -151,7 +151,7 @@ def add_store(work: Work, store: Stored, facts: dict[str, Any]) -> None:
         return
     with locked(work.lock, wait=True, otherwise=work.share.alone) as mine:
         if addition.source is None:
-            note_additions(work.run)  # an earlier process may have been killed before it could
+            note_index(work.run)  # an earlier process may have been killed before it could
             show(added(addition, None), store.policy)
         elif not mine:
             log.info(_UNMERGED)

@@ -111,7 +111,7 @@ def add(run: Run, addition: Addition, cut: Cut, facts: Mapping[str, Any]) -> dic
     stricter = strictest([before["policy"], policy])
     fields = {"policy": stricter, "added": [*held, name], "cases": cases_digests(folders)}
     add_to_index(run.index, _vectors(folder), fields, cure)
-    return note_additions(run)
+    return note_index(run)
 
 
 def _free_name(run: Run, held: Sequence[str], told: Mapping[str, Any]) -> str:
@@ -128,7 +128,7 @@ def _vectors(folder: Path) -> Vectors:
     return Vectors(*(np.load(folder / f"{side}.npy", mmap_mode="r") for side in Vectors._fields))
 
 
-def note_additions(run: Run) -> dict[str, Any]:
+def note_index(run: Run) -> dict[str, Any]:
     """Let a run's provenance say what its index holds beside the training studies, and what was chosen for it.
 
     Returns:
