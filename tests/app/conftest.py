@@ -10,6 +10,10 @@ import streamlit as st
 from hydra.core.hydra_config import HydraConfig
 from streamlit.testing.v1 import AppTest
 
+from medxpert.app import access
+from medxpert.app.editing import downloading, keeping
+from medxpert.app.opening import Settings
+
 _SCRIPT = """
 from medxpert.app.frame import framed
 from medxpert.app.screens import {name}
@@ -36,6 +40,16 @@ def _own_settings() -> None:
     yield
     logging.getLogger().handlers[:] = handlers
     HydraConfig.instance().cfg = cfg
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let parts of a screen be drawn without a run: the app's folder is tmp_path/app, the user nobody in particular."""
+    told = Settings("latest", tmp_path / "app", "private", 6, 64, 64, None, "a token")
+    for room in (keeping, downloading):
+        monkeypatch.setattr(room, "settings", lambda: told)
+    monkeypatch.setattr(access, "user", lambda: access.User("", False))
+    monkeypatch.setattr(access, "owner", lambda: "me")
 
 
 @pytest.fixture

@@ -11,9 +11,7 @@ import streamlit as st
 from documents.samples import ABSTAINED, FALLBACK, REPORT, speaking
 from streamlit.testing.v1 import AppTest
 
-from medxpert.app import access
-from medxpert.app.editing import downloading, keeping
-from medxpert.app.opening import Settings
+from medxpert.app.editing import keeping
 from medxpert.archive.archive import Archive
 from medxpert.archive.record import Record, Saved
 from medxpert.errors import DataError
@@ -45,15 +43,8 @@ def refused(exported: Exported, folder: Path) -> list[Path]:
 
 
 @pytest.fixture
-def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+def drawn(alone: None) -> Callable[..., AppTest]:
     """Return what draws the editor for a report in a new session."""
-    told = Settings("latest", tmp_path / "app", "private", 6, 64, 64, None, "a token")
-    # no installed package brings components, and looking through all of them takes a second a page
-    monkeypatch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", lambda: [])
-    for room in (keeping, downloading):
-        monkeypatch.setattr(room, "settings", lambda: told)
-    monkeypatch.setattr(access, "user", lambda: access.User("", False))
-    monkeypatch.setattr(access, "owner", lambda: "me")
 
     def draw(report: Report = REPORT, begun: Review | None = None, **given: Any) -> AppTest:
         page = AppTest.from_string(_SCRIPT, default_timeout=30)

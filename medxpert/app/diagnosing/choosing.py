@@ -49,8 +49,11 @@ class Chosen(NamedTuple):
         return self.sample.title if self.sample else self.kept.name
 
 
-def choose(run: Run) -> Chosen | None:
-    """Let the user drop an image or pick a sample; the first sample on the first visit, None where there is none.
+def choose(run: Run, invitation: str) -> Chosen | None:
+    """Let the user drop an image or pick a sample; the first sample on the first visit.
+
+    Returns:
+        None where there is none; then the invitation is shown.
 
     Raises:
         DataError: what was dropped is refused; the samples are drawn all the same.
@@ -73,7 +76,10 @@ def choose(run: Run) -> Chosen | None:
     if refused is not None:
         raise refused
     kept = st.session_state.get(CURRENT)
-    return None if kept is None else _chosen(kept, run, offered)
+    if kept is None:
+        st.info(invitation, icon=":material/upload_file:")
+        return None
+    return _chosen(kept, run, offered)
 
 
 def _chosen(kept: Kept, run: Run, offered: Sequence[Sample]) -> Chosen:

@@ -39,9 +39,8 @@ def page() -> None:
     now = opened()
     if access.shut(now.run.policy):
         return
-    chosen = choosing.choose(now.run)
+    chosen = choosing.choose(now.run, _INVITATION)
     if chosen is None:
-        st.info(_INVITATION, icon=":material/upload_file:")
         return
     about = About(chosen.kept.sha256, chosen.policy, str(now.run.path))
     talk = talk_about(st.session_state, about, chosen.title)

@@ -26,9 +26,8 @@ def page() -> None:
     now = opened()
     if access.shut(now.run.policy):
         return
-    chosen = choosing.choose(now.run)
+    chosen = choosing.choose(now.run, _INVITATION)
     if chosen is None:
-        st.info(_INVITATION, icon=":material/upload_file:")
         return
     asked = Asked(chosen.kept.sha256, chosen.policy, str(now.run.path))
     one = held(st.session_state, asked)

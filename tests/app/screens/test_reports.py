@@ -14,8 +14,7 @@ from documents.samples import REPORT, speaking
 from streamlit.testing.v1 import AppTest
 
 from medxpert.app import access
-from medxpert.app.editing import downloading, keeping, reopened
-from medxpert.app.opening import Settings
+from medxpert.app.editing import reopened
 from medxpert.archive.archive import Archive
 from medxpert.archive.record import Record, Saved
 from medxpert.exchange import Exported
@@ -43,15 +42,8 @@ def record(tmp_path: Path) -> Record:
 
 
 @pytest.fixture
-def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+def drawn(alone: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Return what draws the screen for a new session."""
-    told = Settings("latest", tmp_path / "app", "private", 6, 64, 64, None, "a token")
-    # no installed package brings components, and looking through all of them takes a second a page
-    monkeypatch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", lambda: [])
-    for room in (keeping, downloading):
-        monkeypatch.setattr(room, "settings", lambda: told)
-    monkeypatch.setattr(access, "user", lambda: access.User("", False))
-    monkeypatch.setattr(access, "owner", lambda: "me")
     monkeypatch.setattr(reopened, "opened", lambda: SimpleNamespace(exporters={}))
 
     def draw(report: str = "", **state: Any) -> AppTest:

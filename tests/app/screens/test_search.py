@@ -1,6 +1,7 @@
 """Searching by text and image: what is found, what is told, what stays out of sight."""
 
 import pytest
+from app.asking import QUERY, asked, found, said
 
 from medxpert.abstention.abstainer import Abstainer, Judgement
 from medxpert.app import access
@@ -15,7 +16,6 @@ from medxpert.run import Run
 from medxpert.searching import find
 from medxpert.searching.describe import describe
 
-QUERY = "left pleural effusion"
 HOSTILE = "<img src=x onerror=alert(1)>[a](javascript:alert(1)).png"
 
 
@@ -27,20 +27,6 @@ def run(project) -> Run:
 @pytest.fixture
 def radiograph(run) -> bytes:
     return (run.path / "samples" / "sample_3.png").read_bytes()
-
-
-def said(drawn) -> str:
-    return "\n".join(one.proto.body for one in drawn.get("html") if hasattr(one.proto, "body"))
-
-
-def found(drawn):
-    assert not drawn.exception
-    return drawn.session_state["search.held"][1].found
-
-
-def asked(drawn, text=QUERY):
-    drawn.text_input(key="search.query").set_value(text)
-    return drawn.button(key="search.go").click().run()
 
 
 def upload(drawn, name, content):

@@ -7,27 +7,12 @@ import wave
 
 import numpy as np
 import pytest
+from app.asking import QUERY, asked, found, said
 
 from medxpert.app.searching import speaking
 from medxpert.errors import RemoteError
 from medxpert.exchange import Heard
 from medxpert.reporting import Endpoint
-
-QUERY = "left pleural effusion"
-
-
-def said(drawn) -> str:
-    return "\n".join(one.proto.body for one in drawn.get("html") if hasattr(one.proto, "body"))
-
-
-def found(drawn):
-    assert not drawn.exception
-    return drawn.session_state["search.held"][1].found
-
-
-def asked(drawn, text=QUERY):
-    drawn.text_input(key="search.query").set_value(text)
-    return drawn.button(key="search.go").click().run()
 
 
 def speech() -> bytes:
