@@ -60,8 +60,10 @@ def _check(cfg: Settings) -> None:
     if audio and (question or images or query):
         raise ConfigError("audio= holds the question about image=, or the query; leave question=, query=, images= out")
     for name in ("image", "prior"):
-        if cfg[name] is not None and (not os.path.exists(cfg[name]) or os.path.isdir(cfg[name])):
+        if cfg[name] is not None and not os.path.exists(cfg[name]):
             raise DataError(f"{name}={cfg[name]}: no such file; give the path of a radiograph")
+        if cfg[name] is not None and os.path.isdir(cfg[name]):
+            raise DataError(f"{name}={cfg[name]}: expected a radiograph, found a folder; images= takes one")
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,11 @@ def test_what_is_asked_must_be_clear(given, message):
         answer(cfg(**given))
 
 
+def test_a_folder_is_no_image(tmp_path):
+    with pytest.raises(DataError, match=r"^image=.*: expected a radiograph, found a folder; images= takes one"):
+        answer(cfg(image=str(tmp_path)))
+
+
 @pytest.mark.parametrize(("given", "key"), [({}, "image"), ({"prior": "b.png", "image": __file__}, "prior")])
 def test_a_file_that_is_not_there_is_told_by_its_key(given, key):
     with pytest.raises(DataError, match=rf"^{key}=[ab]\.png: no such file; give the path of a radiograph"):
