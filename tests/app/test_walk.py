@@ -39,7 +39,7 @@ def place(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(place):
     with served(module, place, f"folder={place / 'app'}", *UNSURE) as server:
-        yield walking.token_address(server)
+        yield server.place
         assert "Traceback" not in server.log.read_text()
 
 
@@ -73,13 +73,13 @@ def test_an_upload_with_a_hostile_name_is_read_and_reported(enter, place):
     walker.drop(FILE, walking.png(walking.radiograph(place)))
     walker.says(SHOWN_FILE)
     walker.says("Looked at, weighed and written in")
-    assert walker.page.get_by_role("heading", name="Impression").is_visible()
-    assert walker.page.locator(".mx-card").count() >= 6
+    walker.expect(walker.page.get_by_role("heading", name="Impression")).to_be_visible()
+    walker.expect(walker.page.locator(".mx-card").nth(5)).to_be_attached()
     walker.shoot("diagnose")
     cited = walker.page.locator("a.mx-cite").first
     cited.click()
     card = walker.page.locator(cited.get_attribute("href"))
-    assert "cited as" in card.text_content()
+    walker.expect(card).to_contain_text("cited as")
     walker.until_seen(card)
     walker.press("PDF")
     with walker.page.expect_download() as got:
@@ -107,7 +107,7 @@ def test_a_search_by_words(enter, viewport):
     walker.open("Search")
     walker.search(QUERY)
     walker.page.locator(".mx-card").nth(5).wait_for()
-    assert walker.page.locator(".mx-card mark").count() > 0
+    walker.expect(walker.page.locator(".mx-card mark").first).to_be_attached()
     with walker.page.expect_download() as got:
         walker.press("CSV")
     assert Path(got.value.path()).read_text().startswith("rank,score,study_id")
@@ -146,7 +146,7 @@ def test_a_conversation(enter):
         walker.rest()
     walker.says("Read as: Which side is the pneumothorax on?")
     walker.shoot("ask")
-    assert walker.page.locator(".mx-reply").count() == 1 + len(asked)
+    walker.expect(walker.page.locator(".mx-reply")).to_have_count(1 + len(asked))
     walker.page.get_by_text(re.compile("^Evidence: ")).first.click()
     walker.until_seen(walker.page.get_by_text("Each source's own calibrated probability").first)
 
@@ -158,7 +158,7 @@ def test_a_comparison(enter):
     walker.page.get_by_role("option", name="Sample 2").click()
     walker.says("What changed")
     walker.says("These two samples are of different patients")
-    assert walker.page.locator(".stage").count() == 2
+    walker.expect(walker.page.locator(".stage")).to_have_count(2)
     walker.shoot("compare")
     before = walker.page.locator(".setting").first.text_content()
     walker.page.locator(".stage").first.press("+")
@@ -189,7 +189,7 @@ def test_the_runs(enter):
     walker = enter()
     walker.open("Runs")
     walker.says("image → text · identity")
-    assert walker.page.locator(".mx-table tr.main").count() >= 1
+    walker.expect(walker.page.locator(".mx-table tr.main").first).to_be_attached()
     walker.shoot("runs")
     walker.page.get_by_role("tab", name="Plots").click()
     walker.page.get_by_test_id("stImage").locator("img").first.wait_for()
@@ -246,5 +246,5 @@ def test_everything_fits_on_a_tablet(enter):
     walker.shoot("tablet")
     for name in SCREENS:
         walker.open(name)
-        assert walker.fits(), name
+        walker.until_it_fits()
         walker.shoot(f"tablet_{name.lower().replace(' ', '_')}")

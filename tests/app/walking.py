@@ -32,6 +32,8 @@ RUN = "zz <img src=x onerror=alert(1)> [b](javascript:alert(1))"
 SPOKEN = "large left pleural effusion"
 _MADE = 'img[src="x"], img[src^="http"]:not([src^="http://127.0.0.1"]), [onload], [onerror], a[href^="javascript"]'
 _SCRIPTS = f'[...document.scripts].filter((one) => one.textContent.includes("{HIT}")).length'
+_PATIENCE_MS = 60_000
+"""A browser, a server and a model share two cores."""
 _RATE, _TONE_HZ = 22_050, 440
 _AT = """() => {
   let at = document.activeElement
@@ -45,6 +47,7 @@ _LOOK = """(at) => [at, at.parentElement, at.parentElement?.parentElement].filte
   return [style.outline, style.boxShadow, style.border, style.backgroundColor, style.textDecoration].join()
 }).join()"""
 _STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
+_FITS = "(main) => main.scrollWidth <= main.clientWidth"
 _ARRIVED = '[data-testid="stApp"][data-test-script-state="notRunning"]:not(:has([data-testid="stSkeleton"]))'
 
 
@@ -105,6 +108,13 @@ class Walker:
         told = "[...document.querySelectorAll('.setting')].map((one) => one.textContent)"
         self.page.wait_for_function(f"(old) => {{ const [a, b] = {told}; return a !== old && a === b }}", arg=before)
 
+    def expect(self, what):
+        """Return playwright's checks of an element, which wait until they hold."""
+        from playwright.sync_api import expect
+
+        expect.set_options(timeout=_PATIENCE_MS)
+        return expect(what)
+
     def until_seen(self, what):
         """Wait until something is within the window, where a link has led to it."""
         self.page.wait_for_function(_SEEN, arg=what.element_handle())
@@ -129,7 +139,7 @@ class Walker:
     def shoot(self, name):
         """Keep a picture of what is seen."""
         self.rest()
-        assert self.page.get_by_role("note").get_by_text("Research use only, not for diagnosis.").is_visible()
+        self.expect(self.page.get_by_role("note").get_by_text("Research use only, not for diagnosis.")).to_be_visible()
         self.page.screenshot(path=str(self.shots / f"{name}.png"))
 
     def write(self, box, text):
@@ -143,9 +153,9 @@ class Walker:
         self.says(f"cases for “{text}”")
         self.page.locator(".mx-card").nth(5).wait_for()
 
-    def fits(self):
-        """Tell whether nothing is wider than the window."""
-        return self.page.get_by_test_id("stMain").evaluate("(main) => main.scrollWidth <= main.clientWidth")
+    def until_it_fits(self):
+        """Wait until nothing is wider than the window."""
+        self.page.wait_for_function(_FITS, arg=self.page.get_by_test_id("stMain").element_handle())
 
     def tab_to(self, names, most=150):
         """Press Tab until all controls had the focus, in this order; each is seen, and looks otherwise than without."""
@@ -168,7 +178,7 @@ class Walker:
 def walks(browser, size, address, shots):
     """Let a user in on the first screen; when they leave, nothing has happened that must not."""
     context = browser.new_context(viewport=size)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(_PATIENCE_MS)
     walker = Walker(context.new_page(), shots)
     walker.page.goto(address)
     walker.says("Looked at, weighed and written in")
@@ -190,11 +200,6 @@ def chromium(sound):
         opened = started.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield opened
         opened.close()
-
-
-def token_address(server):
-    """Return the address that vouches, as the terminal shows it."""
-    return server.log.read_text().split("MedXpert: ")[1].split()[0]
 
 
 def recording(path):

@@ -1,6 +1,7 @@
 """The app's server in a process of its own."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +21,15 @@ class Served(NamedTuple):
     port: int
     process: subprocess.Popen
     log: Path
+
+    @property
+    def place(self):
+        """The address that the terminal shows, once it does: the port is open a little earlier."""
+        end = time.monotonic() + 60
+        while not (found := re.search(r"MedXpert: (\S+)\n", self.log.read_text())):
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.05)
+        return found[1]
 
     @property
     def addresses(self):

@@ -19,6 +19,7 @@ from PIL import Image
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 HOSTILE = "<img src=x onerror=\"document.title='hit'\"> **bold**"
+_TWO_PICTURES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 PAGE = """
 from pathlib import Path
 import numpy as np
@@ -114,8 +115,19 @@ class Screen:
     def stage(self, index=0):
         return self.page.locator(".stage").nth(index)
 
+    def settle(self):
+        """Wait until what was asked for is painted, which happens with the next picture of the screen."""
+        self.page.evaluate(_TWO_PICTURES)
+
+    def until(self, happened, what=""):
+        """Wait until something holds; fail when it does not."""
+        end = time.monotonic() + 20
+        while not happened():
+            assert time.monotonic() < end, what
+            self.settle()
+
     def setting(self, index=0):
-        self.page.wait_for_timeout(120)
+        self.settle()
         return self.page.locator(".setting").nth(index).text_content()
 
     def zoom(self, index=0):
@@ -123,13 +135,14 @@ class Screen:
 
     def pixels(self, index=0):
         """Return the canvas as [H, W, 4]."""
-        self.page.wait_for_timeout(120)
+        self.settle()
         url = self.page.locator("canvas").nth(index).evaluate("(canvas) => canvas.toDataURL()")
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))).astype(int)
 
     def press(self, key, index=0):
         self.stage(index).focus()
         self.page.keyboard.press(key)
+        self.settle()
 
     def drag(self, x, y, button="left", index=0):
         area = self.stage(index).bounding_box()
@@ -154,10 +167,11 @@ def show(chromium, address):
     def open_page(films, **options):
         context = chromium.new_context(viewport={"width": 1000, "height": 800}, **options)
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         screen = Screen(context.new_page())
         screen.page.goto(f"{address}/?films={films}")
         screen.page.locator(".setting").first.wait_for()
+        screen.settle()
         return screen
 
     yield open_page

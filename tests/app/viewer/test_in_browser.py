@@ -41,7 +41,7 @@ def test_all_12_bits_can_be_windowed_and_read(show):
     # 200 film pixels are 400 stage pixels high
     left = area["x"] + (area["width"] - 400) / 2
     screen.page.mouse.move(left + 2 * 33 + 1, area["y"] + 2 * 77 + 1)
-    screen.page.wait_for_timeout(120)
+    screen.settle()
     reading = screen.page.locator(".reading").text_content()
     assert reading == f"x 33 y 77 · value {(77 * 200 + 33) % 4096}"
     for _ in range(60):
@@ -105,7 +105,7 @@ def test_everything_has_a_key(show):
     }
     for key, happened in changes.items():
         screen.press(key)
-        assert happened(), key
+        screen.until(happened, key)
     screen.page.keyboard.press("Escape")
     assert not screen.page.locator(".help").is_visible()
     # none of these is the page's: r would draw it anew, c would ask about its cache
@@ -117,12 +117,13 @@ def test_the_wheel_zooms_about_the_pointer_and_lets_the_page_scroll_past(show):
     fit = screen.zoom()
     area = screen.stage().bounding_box()
     screen.page.mouse.move(area["x"] + 300, area["y"] + 100)
+    screen.settle()
     before = screen.page.locator(".reading").text_content()
     screen.page.mouse.wheel(0, -240)
-    assert screen.zoom() > 1.3 * fit
+    screen.until(lambda: screen.zoom() > 1.3 * fit)
     screen.page.mouse.wheel(0, 400)
     screen.page.mouse.wheel(0, 400)
-    assert screen.zoom() == fit
+    screen.until(lambda: screen.zoom() == fit)
     assert screen.page.locator(".reading").text_content()[:6] == before[:6]
     taken = "(stage) => !stage.dispatchEvent(new WheelEvent('wheel', {deltaY: %d, cancelable: true}))"
     assert screen.stage().evaluate(taken % 100) is False
@@ -189,24 +190,28 @@ def test_two_fingers_zoom(show):
     for kind, apart in (("touchStart", 40), ("touchMove", 80), ("touchMove", 120), ("touchEnd", None)):
         places = [] if apart is None else [{"x": middle + side * apart, "y": down, "id": side + 1} for side in (-1, 1)]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
-    assert screen.zoom() == pytest.approx(3 * fit, rel=0.1)
+    screen.until(lambda: screen.zoom() == pytest.approx(3 * fit, rel=0.1))
     assert screen.setting().startswith("W 255")
 
 
 def test_the_stage_follows_its_column(show):
     screen = show("two", device_scale_factor=2)
     screen.page.set_viewport_size({"width": 500, "height": 800})
-    screen.page.wait_for_timeout(300)
-    area, canvas = screen.stage().bounding_box(), screen.pixels()
-    assert canvas.shape[:2] == (2 * round(area["height"]), 2 * round(area["width"]))
-    assert canvas[..., :3].max() > 200
+
+    def follows():
+        area, canvas = screen.stage().bounding_box(), screen.pixels()
+        return canvas.shape[:2] == (2 * round(area["height"]), 2 * round(area["width"]))
+
+    screen.until(lambda: screen.stage().bounding_box()["width"] < 500)
+    screen.until(follows)
+    assert screen.pixels()[..., :3].max() > 200
 
 
 @pytest.mark.parametrize(("films", "rows"), [("one", 1), ("heat", 2)])
 def test_in_a_narrow_column_the_tools_stand_in_whole_rows(show, films, rows):
     screen = show(films)
     screen.page.locator(".viewer").evaluate("(viewer) => viewer.parentElement.style.width = '461px'")
-    screen.page.wait_for_timeout(200)
+    screen.settle()
     tops = [one.bounding_box()["y"] for one in screen.page.locator(".bar button:visible").all()]
     counts = [tops.count(top) for top in sorted(set(tops))]
     assert len(counts) == rows
