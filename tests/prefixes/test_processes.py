@@ -31,7 +31,7 @@ from medxpert.prefixes.files import build
 from medxpert.prefixes.recipe import Recipe
 
 def compute(chunk):
-    time.sleep(0.05)
+    time.sleep(0.15)
     print(chunk, flush=True)
     return np.full((4, 3), chunk + 1, np.uint16)
 

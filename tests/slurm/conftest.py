@@ -67,7 +67,7 @@ class Cluster:
 
     def call(self, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            words, env=self.environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+            words, env=self.environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=300
         )
 
     def submit(self, script: Path, *arguments: str, cwd: Path) -> str:
@@ -81,7 +81,7 @@ class Cluster:
         words = self.call("scontrol", "--oneliner", "show", "job", number).stdout.split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def finish(self, number: str, seconds: float = 120) -> dict[str, str]:
+    def finish(self, number: str, seconds: float = 300) -> dict[str, str]:
         """Wait until a job is over, and return what is known of it."""
         over = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
         wait_until(lambda: self.job(number)["JobState"] in over, seconds, f"job {number} is over")
@@ -89,7 +89,7 @@ class Cluster:
 
     def begin_again(self, number: str) -> None:
         """Spare a requeued job the two minutes that SLURM lets it wait."""
-        wait_until(lambda: self.job(number)["JobState"] == "PENDING", 60, f"job {number} has left its nodes")
+        wait_until(lambda: self.job(number)["JobState"] == "PENDING", 180, f"job {number} has left its nodes")
         self.call("scontrol", "update", f"JobId={number}", "StartTime=now")
 
 
@@ -107,11 +107,11 @@ def cluster(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     write_conf(folder)
     with ExitStack() as daemons:
         daemons.enter_context(daemon(started, "munged", "--foreground", "--force", *munge_files(folder)))
-        wait_until((folder / "munge.socket").exists, 10, "munged listens")
+        wait_until((folder / "munge.socket").exists, 60, "munged listens")
         daemons.enter_context(daemon(started, "slurmctld", "-D"))
         for node in ("n1", "n2"):
             daemons.enter_context(daemon(started, "slurmd", "-D", "-N", node))
-        wait_until(lambda: idle_nodes(started) == ["n1", "n2"], 60, f"both nodes are idle; see {folder}")
+        wait_until(lambda: idle_nodes(started) == ["n1", "n2"], 180, f"both nodes are idle; see {folder}")
         yield started
         leave(started)
 
@@ -172,4 +172,4 @@ def leave(cluster: Cluster) -> None:
     """Cancel what a failed test left behind, and let it end while the daemons can still see to it."""
     cluster.call("scancel", f"--partition={PARTITION}")
     cluster.call("scancel", f"--partition={PARTITION}", "--signal=KILL")
-    wait_until(lambda: not cluster.call("squeue", "--noheader").stdout.strip(), 60, "all jobs are over")
+    wait_until(lambda: not cluster.call("squeue", "--noheader").stdout.strip(), 180, "all jobs are over")

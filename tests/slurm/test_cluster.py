@@ -86,7 +86,7 @@ def test_a_job_that_is_begun_again_goes_on_in_its_folder(spied, cluster):
     job = cluster.submit(SCRIPT, *TINY, *spy, "callbacks.spy.seconds=1", "loader.batch_size=4", cwd=folder)
     preempted, out_of_time = ("scontrol", "requeue", job), ("scancel", "--signal=TERM", f"{job}.0")
     for begun, words in enumerate((preempted, out_of_time)):
-        cluster.wait_until(lambda begun=begun: sum(one["begun"] == begun for one in seen()) >= 4, 90, "two steps done")
+        cluster.wait_until(lambda begun=begun: sum(one["begun"] == begun for one in seen()) >= 4, 300, "two steps done")
         cluster.call(*words)
         cluster.begin_again(job)
     known = cluster.finish(job)
@@ -113,7 +113,7 @@ def test_each_job_of_a_sweep_is_a_job_of_the_cluster_and_goes_on_after_a_warning
 
     with ThreadPoolExecutor() as pool:
         swept = pool.submit(sweep, cluster, folder, partition, *spy, "callbacks.spy.seconds=1", "seed=0,1")
-        cluster.wait_until(lambda: len(warned()) >= 2, 90, "two steps done")
+        cluster.wait_until(lambda: len(warned()) >= 2, 300, "two steps done")
         (job,) = (name for name in cluster.call("squeue", "--noheader", "--format=%i").stdout.split() if "_0" in name)
         cluster.call("scancel", "--signal=USR2", job)
         cluster.begin_again(job)
