@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -22,6 +23,7 @@ from medxpert.folders import explained
 from medxpert.words import Policy
 
 DATABASE, FILES = "reports.sqlite", "files"
+_MARK = "UPDATE reports SET deleted_by = ?, deleted_at = ? WHERE report_id = ?"
 _DELETED = "SELECT deleted_by, deleted_at FROM reports WHERE report_id = ?"
 
 
@@ -35,7 +37,7 @@ class Archive:
 
     Raises:
         ConfigError: the folder cannot be written.
-        DataError: the database in it is damaged, or newer than this program.
+        DataError: the database in it is damaged, newer than this program, or gone while the images of its reports stay.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,7 +46,7 @@ class Archive:
         with explained(folder):
             self._files.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.chmod(0o700)
-        with connected(self._path) as connection:
+        with self._changing() as connection:
             listing.prepare(connection)
 
     def save(self, record: Record, who: str, owner: str, replaces: Saved | None = None) -> Saved:
@@ -64,8 +66,9 @@ class Archive:
             DataError: there is no such version, or the source cannot be read any more.
             ConfigError: the folder cannot be written.
         """
-        written, author = self._written(record), Author(named(who), owner)
-        with connected(self._path) as connection, transaction(connection):
+        author = Author(named(who), owner)
+        with self._changing() as connection:
+            written = self._written(record)
             before = listing.versions(connection, replaces.report_id) if replaces else []
             newest = _checked(before, replaces)
             if replaces and newest == replaces and _is_same(before[-1], written, author.who):
@@ -95,12 +98,12 @@ class Archive:
             offset: how many to skip.
             deleted: list those that were deleted, and no others.
         """
-        with connected(self._path) as connection:
+        with self._connected() as connection:
             return listing.rows(connection, listing.Asked(text, tuple(policies), owner, deleted), limit, offset)
 
     def row(self, report_id: str, policies: Sequence[Policy] = ("open",), owner: str = "") -> Row | None:
         """Return one report as a list shows it, deleted or not; None where there is none that may be seen."""
-        with connected(self._path) as connection:
+        with self._connected() as connection:
             found = (
                 listing.rows(connection, listing.Asked("", tuple(policies), owner, deleted, report_id), 1, 0)
                 for deleted in (False, True)
@@ -109,7 +112,7 @@ class Archive:
 
     def history(self, report_id: str) -> list[Version]:
         """Return all versions of a report, the newest first; none where there is no such report."""
-        with connected(self._path) as connection:
+        with self._connected() as connection:
             return [listing.version_of(one) for one in reversed(listing.versions(connection, report_id))]
 
     def open(self, report_id: str, version: int | None = None) -> Record:
@@ -118,7 +121,7 @@ class Archive:
         Raises:
             DataError: there is none, or it cannot be read any more.
         """
-        with connected(self._path) as connection:
+        with self._connected() as connection:
             found = listing.versions(connection, report_id)
             chosen = next((one for one in reversed(found) if version in (None, one["version"])), None)
             if chosen is None:
@@ -127,7 +130,10 @@ class Archive:
             return self._read(connection, chosen["body"])
 
     def delete(self, report_id: str, who: str) -> None:
-        """Mark a report as deleted; all its versions stay."""
+        """Mark a report as deleted; all its versions stay, with the pixels that the model saw.
+
+        Its kept images go, but for those that a report which is not deleted, or a draft, needs.
+        """
         self._mark(report_id, named(who), now())
 
     def undelete(self, report_id: str) -> None:
@@ -141,13 +147,13 @@ class Archive:
             DataError: the source cannot be read any more.
             ConfigError: the folder cannot be written.
         """
-        written = self._written(record)
-        values = (*(replaces or (None, None)), named(record.name), record.exported.policy, written.body)
-        with connected(self._path) as connection, transaction(connection):
+        with self._changing() as connection:
+            written = self._written(record)
             insert_blobs(connection, written.blobs)
+            values = (named(record.name), record.exported.policy, written.body, written.film)
             connection.execute(
-                "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (owner, reading.case_id(record), named(who), now(), *values),
+                "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (owner, reading.case_id(record), named(who), now(), *(replaces or (None, None)), *values),
             )
 
     def draft(self, owner: str, case_id: str) -> Record | None:
@@ -156,7 +162,7 @@ class Archive:
         Raises:
             DataError: it cannot be read any more.
         """
-        with connected(self._path) as connection:
+        with self._connected() as connection:
             found = connection.execute(
                 "SELECT body FROM drafts WHERE owner = ? AND case_id = ?", (owner, case_id)
             ).fetchone()
@@ -164,13 +170,32 @@ class Archive:
 
     def drafts(self, policies: Sequence[Policy] = ("open",), owner: str = "") -> list[Draft]:
         """List unfinished reviews that may be seen, the last kept first: those of lost sessions, too."""
-        with connected(self._path) as connection:
+        with self._connected() as connection:
             return listing.drafts(connection, policies, owner)
 
     def drop_draft(self, owner: str, case_id: str) -> None:
-        """Forget an unfinished review."""
-        with connected(self._path) as connection:
+        """Forget an unfinished review; its image goes as with a deleted report."""
+        with self._changing() as connection:
             connection.execute("DELETE FROM drafts WHERE owner = ? AND case_id = ?", (owner, case_id))
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        sources.must_be_known(self._files, self._path)
+        with connected(self._path) as connection:
+            yield connection
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection for one transaction; images that nothing needs any more go after it.
+
+        What a process leaves that is killed between goes after the next change, or when the archive is opened.
+        """
+        with self._connected() as connection:
+            with transaction(connection):
+                yield connection
+            # nobody keeps an image meanwhile: that is done in a transaction
+            with transaction(connection):
+                sources.sweep(self._files, listing.films(connection))
 
     def _written(self, record: Record) -> Written:
         source = record.exported.source
@@ -183,10 +208,8 @@ class Archive:
         return replace(record, fault=fault) if fault else record
 
     def _mark(self, report_id: str, who: str | None, when: str | None) -> None:
-        with connected(self._path) as connection:
-            connection.execute(
-                "UPDATE reports SET deleted_by = ?, deleted_at = ? WHERE report_id = ?", (who, when, report_id)
-            )
+        with self._changing() as connection:
+            connection.execute(_MARK, (who, when, report_id))
 
 
 def _checked(before: Sequence[sqlite3.Row], replaces: Saved | None) -> Saved | None:

@@ -34,6 +34,8 @@ class Written(NamedTuple):
     """JSON."""
     blobs: Mapping[str, bytes]
     """Checksum -> content that the body refers to."""
+    film: str | None
+    """Name of the kept file that the body is of; None for a text."""
 
     @property
     def digest(self) -> str:
@@ -68,7 +70,7 @@ def write(record: Record, source: str | None) -> Written:
         "hits": [asdict(hit) for hit in record.hits],
         "voters": [asdict(hit) for hit in record.voters],
     }
-    return Written(json.dumps(plain(values), allow_nan=False), blobs)
+    return Written(json.dumps(plain(values), allow_nan=False), blobs, source)
 
 
 def case_id(record: Record) -> str:

@@ -87,6 +87,7 @@ def insert_version(
         "words": _words(record, final, author.who),
         "digest": written.digest,
         "body": written.body,
+        "film": written.film,
     }
     row = _insert(connection, values)
     listing.index(connection, row, values["words"])

@@ -12,6 +12,8 @@ from medxpert.metrics.statistics import DRAWS, LEVEL, Intervals, number_patients
 
 Weights = Literal["linear", "quadratic"]
 _POWER: dict[str, int] = {"linear": 1, "quadratic": 2}
+_ROUNDING = 1e-12
+"""Share of the variance below which a mean square is no more than rounding."""
 
 Floats = NDArray[np.float64]
 
@@ -95,6 +97,9 @@ def intraclass(ratings: Floats, level: float = LEVEL) -> Correlation:
     Two-way random effects, absolute agreement: cases 2,1 and 2,k of Shrout & Fleiss (Psychological Bulletin 1979), with
     their intervals from the F distribution. Targets that a reader did not rate (NaN) are left out.
 
+    Without a residual the intervals are the limit of those formulas, of n - 1 and k - 1 degrees of freedom. Where
+    readers do not differ either, or targets do not, there is nothing to estimate an interval from: its ends are NaN.
+
     Args:
         ratings: [N, k].
         level: of the intervals.
@@ -112,14 +117,11 @@ def intraclass(ratings: Floats, level: float = LEVEL) -> Correlation:
         return _undefined(n, k)
     single = float((between - error) / spread)
     tail = 1 - (1 - level) / 2
-    if error <= 0:
-        low = high = single
-    else:
-        freedom = _freedom(single, readers / error, n, k)
-        above, below = fdtri(n - 1, freedom, tail), fdtri(freedom, n - 1, tail)
-        noise = k * readers + (k * n - k - n) * error
-        low = float(n * (between - above * error) / (above * noise + n * between))
-        high = float(n * (below * between - error) / (noise + n * below * between))
+    freedom = _freedom(single, readers, error, n, k)
+    above, below = fdtri(n - 1, freedom, tail), fdtri(freedom, n - 1, tail)
+    noise = k * readers + (k * n - k - n) * error
+    low = float(n * (between - above * error) / (above * noise + n * between))
+    high = float(n * (below * between - error) / (noise + n * below * between))
     average, average_low, average_high = (_averaged(one, k) for one in (single, low, high))
     return Correlation(single, low, high, average, average_low, average_high, n, k)
 
@@ -129,22 +131,32 @@ def _undefined(n: int, k: int) -> Correlation:
 
 
 def _mean_squares(whole: Floats) -> tuple[float, float, float]:
-    """Return the mean squares between targets, between readers and of what is left, of ratings [N, k]."""
+    """Return the mean squares between targets, between readers and of what is left, of ratings [N, k].
+
+    What is no more than rounding is 0: of readers who agree in all, the ratio of two roundings would be anything.
+    """
     n, k = whole.shape
     mean = whole.mean()
     targets, readers = whole.mean(axis=1, keepdims=True), whole.mean(axis=0, keepdims=True)
     left = whole - targets - readers + mean
-    return (
+    found = (
         float(k * ((targets - mean) ** 2).sum() / (n - 1)),
         float(n * ((readers - mean) ** 2).sum() / (k - 1)),
         float((left**2).sum() / ((n - 1) * (k - 1))),
     )
+    between, among, error = (one if one > _ROUNDING * sum(found) else 0.0 for one in found)
+    return between, among, error
 
 
-def _freedom(single: float, ratio: float, n: int, k: int) -> float:
-    """Return Satterthwaite's degrees of freedom of the denominator, as Shrout & Fleiss give them."""
-    rest = n * (1 + (k - 1) * single) - k * single
-    return (k - 1) * (n - 1) * (k * single * ratio + rest) ** 2 / ((n - 1) * (k * single * ratio) ** 2 + rest**2)
+def _freedom(single: float, readers: float, error: float, n: int, k: int) -> float:
+    """Return Satterthwaite's degrees of freedom of the denominator; NaN where it has no variance.
+
+    By mean squares (McGraw & Wong, Psychological Methods 1996), not by their ratio as Shrout & Fleiss give them: these
+    are the same numbers, and there are some without a residual, too.
+    """
+    among, rest = k * single * readers, (n * (1 + (k - 1) * single) - k * single) * error
+    below = (n - 1) * among**2 + rest**2
+    return (k - 1) * (n - 1) * (among + rest) ** 2 / below if below > 0 else float("nan")
 
 
 def _averaged(single: float, k: int) -> float:

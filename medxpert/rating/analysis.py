@@ -11,6 +11,7 @@ from medxpert.rating.comparing import Difference, Summary, differences, plain, s
 from medxpert.rating.design import SIMULATED, plan_of
 from medxpert.rating.ratings import Ratings
 from medxpert.rating.record import Rated, Study
+from medxpert.tables.blocks import DASH
 
 
 class Analysis(NamedTuple):
@@ -68,7 +69,8 @@ def _notes(ratings: Ratings, design: Mapping[str, Any]) -> list[str]:
         f"Time: {untimed} ratings left out, for a silence above {ratings.pause_seconds / 60:g} minutes or a session "
         "that broke off.",
         f"Intraclass correlation: two-way random, absolute agreement, on reports that all readers rated; readers with "
-        f"less than {FEWEST:.0%} of the reports are left out.",
+        f"less than {FEWEST:.0%} of the reports are left out; no interval ({DASH}) where all agree in everything, or "
+        "tell no report from another.",
         *design.get("told", ()),
     ]
     if design.get(SIMULATED):

@@ -17,6 +17,7 @@ from medxpert.rating.scales import scales
 from medxpert.report import NOTICE
 from medxpert.tables.formats import markdown
 
+_ITEM = ("reader", "place", "case", "study_id", "abnormal", "source", "repeated")
 _TIMES = ("shown_at", "submitted_at", "seconds", "paused_seconds", "silent_seconds", "views", "corrections")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the start of a formula."""
@@ -47,9 +48,12 @@ def key_json(study: Study) -> str:
 
 
 def ratings_csv(study: Study, rated: Sequence[Rated]) -> str:
-    """Return all ratings in long form, sources by letters, and places, which would tell them, once they are named."""
+    """Return all ratings in long form, sources by letters, and places, which would tell them, once they are named.
+
+    Each row bears the policy of the study, the strictest of all that it draws from: any of it may be told in a comment.
+    """
     names = [scale.name for scale in scales()]
-    head = ("reader", "place", "case", "study_id", "abnormal", "source", "repeated", *names, "comment", *_TIMES)
+    head = (*_ITEM, *names, "comment", *_TIMES, "policy")
     letter = letters(study)
     lines = [
         (
@@ -63,16 +67,17 @@ def ratings_csv(study: Study, rated: Sequence[Rated]) -> str:
                 int(one.repeated),
             ),
             *(one.told[name] for name in names),
-            *(one.comment, *(getattr(one, name) for name in _TIMES)),
+            *(one.comment, *(getattr(one, name) for name in _TIMES), study.policy),
         )
         for one in rated
     ]
     return _csv(head, lines)
 
 
-def cases_csv(cases: Sequence[CaseRow]) -> str:
+def cases_csv(study: Study, cases: Sequence[CaseRow]) -> str:
     """Return the cases, for whoever has reports on them made elsewhere: fill in `text`, and import it."""
-    return _csv((*_COLUMNS, "picture"), [(one.study_id, "", one.picture.name) for one in cases])
+    rows = [(one.study_id, "", one.picture.name, study.policy) for one in cases]
+    return _csv((*_COLUMNS, "picture", "policy"), rows)
 
 
 def read_texts(content: bytes) -> dict[str, str]:

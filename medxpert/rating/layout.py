@@ -118,7 +118,7 @@ def _cell(values: Mapping[str, float]) -> Mapping[str, float] | None:
 
 
 def number(values: Mapping[str, float], decimals: int = 2, signed: bool = False) -> Shown:
-    """Show a figure with its interval; a dash for what is not known."""
+    """Show a figure with its interval; a dash for either that is not known."""
     if np.isnan(values["value"]):
         return Shown(DASH)
     value = f"{values['value']:+.{decimals}f}" if signed else f"{values['value']:.{decimals}f}"
@@ -126,6 +126,8 @@ def number(values: Mapping[str, float], decimals: int = 2, signed: bool = False)
 
 
 def _span(values: Mapping[str, float], decimals: int) -> str:
+    if np.isnan(values["low"]):
+        return DASH
     ends = (f"{values[end]:.{decimals}f}" for end in ("low", "high"))
     return (" to " if values["low"] < 0 else DASH).join(ends)
 

@@ -50,10 +50,23 @@ def test_a_correlation_of_nothing_is_not_known(ratings):
     assert np.isnan(intraclass(ratings).single)
 
 
-def test_readers_who_agree_in_all_have_a_correlation_of_one():
-    found = intraclass(np.repeat([[1.0], [3.0], [4.0]], 3, axis=1))
+@pytest.mark.parametrize("levels", [[1, 3, 4], [1, 2, 5, 5, 3, 1, 1], [0.1, 0.2, 0.7]])
+def test_readers_who_agree_in_all_have_a_correlation_of_one_and_no_interval(levels):
+    found = intraclass(np.repeat(np.array(levels, float)[:, None], 3, axis=1))
 
-    assert found[:6] == pytest.approx((1,) * 6)
+    assert (found.single, found.average) == pytest.approx((1, 1))
+    assert np.isnan([found.single_low, found.single_high, found.average_low, found.average_high]).all()
+
+
+@pytest.mark.parametrize("steps", [[0, 1], [0, 1, 3], [0, 2, 0, 0]])
+def test_readers_who_differ_by_a_step_alone_leave_the_interval_that_little_noise_comes_close_to(steps):
+    ratings = np.array([1.0, 2, 4, 5])[:, None] + np.array(steps)
+    noise = np.random.default_rng(0).normal(scale=1e-5, size=ratings.shape)
+    found = intraclass(ratings)
+
+    assert found[:6] == pytest.approx(intraclass(ratings + noise)[:6], abs=1e-4)
+    assert found.single_low < found.single < found.single_high
+    assert found.average_low < found.average < found.average_high
 
 
 @pytest.mark.parametrize("weights", ["linear", "quadratic"])
@@ -66,6 +79,13 @@ def test_kappa_is_that_of_the_library(weights):
 
     assert found.value[0] == pytest.approx(cohen_kappa_score(one, other, weights=weights))
     assert found.low[0] < found.value[0] < found.high[0]
+
+
+def test_targets_that_nobody_tells_apart_have_no_interval():
+    found = intraclass(np.repeat([[0.0, 1.0, 3.0, 4.0]], 4, axis=0))
+
+    assert (found.single, found.average) == (0, 0)
+    assert np.isnan([found.single_low, found.single_high, found.average_low, found.average_high]).all()
 
 
 def test_kappa_weighs_levels_by_their_places_even_those_that_nobody_gave():

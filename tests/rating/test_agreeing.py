@@ -5,7 +5,10 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from medxpert.rating.agreeing import agreements
+from medxpert.rating.analysis import analyse
+from medxpert.rating.layout import tables
 from medxpert.rating.ratings import Ratings
+from medxpert.tables.blocks import DASH
 
 
 def _rows(rated, table, repeated=False):
@@ -51,6 +54,17 @@ def test_a_reader_agrees_with_themselves_on_repetitions(rated):
     (own,) = found.repeats
     assert (own.first, own.second, own.num_reports, own.exact) == ("A", "A", 3, 1)
     assert own.linear["value"] == 1
+
+
+def test_readers_who_agree_in_all_are_shown_without_an_interval_and_it_is_told(rated, study):
+    rows = _rows(rated, {"A": [1, 2, 4, 5], "B": [1, 2, 4, 5]})
+    found = analyse(rows, study, draws=20)
+    block = next(one for one in tables(study, found).blocks if one.title == "Agreement")
+    told = next(one for one in found.as_json()["agreement"] if one["scale"] == "correctness")["correlation"]
+
+    assert [(one.value, one.interval) for one in block.rows[0].cells[2:4]] == [("1.00", DASH)] * 2
+    assert (told["single"], told["single_low"], told["average_high"]) == (pytest.approx(1), None, None)
+    assert any("no interval" in note for note in found.notes)
 
 
 def test_a_single_reader_has_no_agreement(rated):

@@ -41,6 +41,16 @@ def test_ratings_name_letters_and_the_key_is_refused_before_the_end(studies, rea
             refused()
 
 
+@pytest.mark.parametrize("policy", ["open", "credentialed"])
+def test_each_row_bears_the_policy_of_the_study(studies, read, policy):
+    study, key = read._replace(policy=policy), read.key
+    tables = exporting.ratings_csv(study, studies.rated(key)), exporting.cases_csv(study, studies.cases(key))
+
+    for rows in (list(csv.DictReader(io.StringIO(table))) for table in tables):
+        assert {row["policy"] for row in rows} == {policy}
+        assert list(rows[0])[-1] == "policy"
+
+
 def test_the_letters_follow_from_nothing_that_is_exported(studies, read):
     assert len(read.salt) == 32
     assert read.salt not in exporting.design_json(read)
@@ -80,7 +90,7 @@ def test_the_design_says_whose_checksum_it_has(read):
 
 
 def test_cases_go_out_and_reports_come_back(studies, read):
-    told = exporting.cases_csv(studies.cases(read.key))
+    told = exporting.cases_csv(read, studies.cases(read.key))
     filled = told.replace("s1,,", 's1,"Clear, all of it.",').replace("s2,,", "s2,Two.,").replace("s3,,", "s3,Three.,")
 
     assert exporting.read_texts(f"\ufeff{filled}".encode()) == {"s1": "Clear, all of it.", "s2": "Two.", "s3": "Three."}

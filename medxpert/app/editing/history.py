@@ -17,6 +17,10 @@ from medxpert.archive.record import Row, Saved, SavedBesideError, Version
 from medxpert.reviewing import Choice
 
 _NAMELESS = "Say who you are first, under You: the history names who made a version the newest."
+_DELETES = (
+    "It leaves the list, and its film leaves this machine unless another report needs it. All versions are kept, with "
+    "what the model saw, who deleted them and when."
+)
 _TAGS = {"same": "span", "added": "ins", "gone": "del"}
 
 
@@ -86,7 +90,7 @@ def _deletion(row: Row, key: str) -> None:
         st.button("Take it back", key=f"{key}.undelete", on_click=archive().undelete, args=(row.report_id,))
         return
     with st.popover("Delete", icon=":material/delete:"):
-        st.caption("It leaves the list; all versions are kept, with who deleted it and when.")
+        st.caption(_DELETES)
         who = access.user().name
         st.button("Delete this report", key=f"{key}.delete", on_click=archive().delete, args=(row.report_id, who))
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 import streamlit as st
 
 from medxpert.app import access
-from medxpert.app.comparing.changes import parted, table
+from medxpert.app.comparing.changes import csv_of, parted, table
 from medxpert.app.comparing.choosing import choose, policy_of_both
 from medxpert.app.comparing.compared import Asked, Compared, compare, held, hold
 from medxpert.app.comparing.overlay import choose_map, explain, heated
@@ -17,7 +17,7 @@ from medxpert.app.comparing.studies import Slot, Study, are_strangers, content_o
 from medxpert.app.diagnosing import writer
 from medxpert.app.opening import Opened, opened
 from medxpert.app.viewer.viewer import Film, viewer
-from medxpert.documents.wording import ABSTAINED
+from medxpert.documents import wording
 from medxpert.reporting import Report
 from medxpert.words import Policy
 
@@ -86,9 +86,13 @@ def _show(chosen: Mapping[Slot, Study], one: Compared, stage: st.delta_generator
 def _tell(report: Report) -> None:
     """Say what changed, then what this cannot know."""
     if report.abstained:
-        st.html(f'<div class="mx-abstained" role="alert"><b>{ABSTAINED}.</b> {escape(report.abstain_reason)}</div>')
+        st.html(
+            f'<div class="mx-abstained" role="alert"><b>{wording.ABSTAINED}.</b> {escape(report.abstain_reason)}</div>'
+        )
         return
-    st.subheader("What changed", anchor=False)
+    with st.container(key="compare.head", horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader("What changed", anchor=False)
+        _offer(report)
     if report.comparison:
         st.html(f'<p class="mx-told-change">{escape(report.comparison)}</p>')
     told, rest = parted(report.changes)
@@ -100,6 +104,20 @@ def _tell(report: Report) -> None:
     if report.limitations:
         st.subheader("What this cannot know", anchor=False)
         st.html(f'<ul class="mx-limits">{"".join(f"<li>{escape(one)}</li>" for one in report.limitations)}</ul>')
+
+
+def _offer(report: Report) -> None:
+    policy = wording.policy(report)
+    st.download_button(
+        "CSV",
+        csv_of(report.changes, policy),
+        "changes.csv",
+        "text/csv",
+        key="compare.csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help=f"All observations on both images with their evidence; policy: {policy}",
+    )
 
 
 def _film(slot: Slot, study: Study) -> Film:

@@ -129,7 +129,8 @@ def _fill(study: Study) -> None:
     with st.expander("Import reports that were made elsewhere"):
         st.caption("Take the cases and their pictures, have the reports written, fill in the column text, import it.")
         with st.container(horizontal=True):
-            st.download_button("Cases (CSV)", exporting.cases_csv(cases), "cases.csv", "text/csv", on_click="ignore")
+            table = exporting.cases_csv(study, cases)
+            st.download_button("Cases (CSV)", table, "cases.csv", "text/csv", on_click="ignore")
             st.download_button(
                 "Pictures (ZIP)", lambda: _zip(study), "pictures.zip", "application/zip", on_click="ignore"
             )

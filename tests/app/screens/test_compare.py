@@ -1,5 +1,6 @@
 """Two studies side by side: what is told of them, and what is refused."""
 
+import csv
 import io
 from dataclasses import replace
 from html import escape
@@ -12,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from medxpert.abstention.abstainer import Abstainer, Judgement
 from medxpert.app.comparing import overlay
-from medxpert.app.comparing.changes import parted, table
+from medxpert.app.comparing.changes import COLUMNS, csv_of, parted, table
 from medxpert.app.comparing.compared import MOST, Asked, Compared, hold
 from medxpert.app.comparing.studies import Study, add, follow, picked, swap, taken
 from medxpert.app.uploads import Kept
@@ -21,6 +22,7 @@ from medxpert.comparison.aligning import Alignment
 from medxpert.comparison.difference import Difference
 from medxpert.comparison.told import comparison_text
 from medxpert.comparison.warping import UNMOVED
+from medxpert.documents import wording
 from medxpert.reporting import Change, Verdict
 from medxpert.run import Run
 
@@ -97,6 +99,10 @@ def test_two_samples_are_compared_once_and_told_to_be_strangers(screen):
     assert told.difference.map is not None
     assert f"{told.difference.after:.2f}" in "".join(one.value for one in drawn.caption)
 
+    (saved,) = drawn.get("download_button")
+    assert f"policy: {wording.policy(told.report)}" in saved.proto.help
+    assert saved.proto.ignore_rerun
+
     drawn.segmented_control[0].set_value(overlay.DARKER).run()
     assert _held(drawn) is told
     drawn.button(key="compare.swap").click().run()
@@ -125,6 +131,7 @@ def test_dicoms_show_their_dates_and_the_wrong_order_is_told(screen, sample):
     assert "newer than" not in _said(drawn)
     assert "Nobody could check" not in _said(drawn)
     assert _held(drawn).report.changes
+    assert "policy: private" in drawn.get("download_button")[0].proto.help
 
 
 def test_two_patients_are_refused_and_named_by_nothing_but_files(screen, sample):
@@ -153,6 +160,7 @@ def test_an_image_that_the_model_does_not_know_is_compared_with_nothing(screen, 
     monkeypatch.setattr(Abstainer, "judge", lambda self, pixels, vector: Judgement(True, "No chest is seen.", 9.0, 1.0))
     drawn = _pick(screen("compare"), "earlier", "sample_2")
 
+    assert not drawn.get("download_button")
     assert "mx-abstained" in _said(drawn)
     assert "No chest is seen." in _said(drawn)
     assert "<table>" not in _said(drawn)
@@ -178,6 +186,26 @@ def test_changes_are_in_order_of_importance_and_in_words():
     assert "not known" in drawn
     assert 'class="mx-course new"' in drawn
     assert escape("<b>") in table([replace(new, observation="<b>")])
+
+
+def test_changes_are_saved_with_their_evidence_in_the_order_and_the_words_of_the_table():
+    told = Verdict("Edema", "present", 0.43219, "left", "mild", {"zero-shot": 0.7, "=probe": 0.25}, ("=s1", "s2"))
+    edema = replace(_change("Edema", "new", 0.8, "absent", "present"), now=told, courses={"new": 0.8, "unchanged": 0.2})
+    unlikely = _change("Atelectasis", "resolved", 0.1, "uncertain", "absent")
+    clear, unknown = _change("Fracture", "unchanged", 0.99, "absent", "absent"), _change("=1+1", "", None)
+    rows = list(csv.DictReader(io.StringIO(csv_of([unknown, clear, unlikely, edema], "private"))))
+
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["observation"] for row in rows] == ["Edema", "Atelectasis", "Fracture", "'=1+1"]
+    assert [row["change"] for row in rows] == ["new", "unlikely: resolved", "unchanged", "not known"]
+    assert [row["change_probability"] for row in rows] == ["0.8", "0.1", "0.99", ""]
+    assert rows[0]["courses"] == "new 0.8; unchanged 0.2"
+    assert [rows[0][name] for name in ("earlier", "earlier_probability", "earlier_cases")] == ["absent", "0.4", ""]
+    assert [rows[0][name] for name in ("current", "current_probability")] == ["present, left, mild", "0.4322"]
+    assert rows[0]["current_evidence"] == "zero-shot 0.70, =probe 0.25, 2 cases agree"
+    assert rows[0]["current_cases"] == "'=s1; s2"
+    assert [rows[3][name] for name in ("current", "current_probability", "current_evidence")] == ["not known", "", ""]
+    assert {row["policy"] for row in rows} == {"private"}
 
 
 @pytest.mark.parametrize(("probability", "kind"), [(0.19, "unlikely"), (0.2, "resolved")])

@@ -155,14 +155,20 @@ def test_an_old_version_is_opened_and_told_to_be_old(drawn, archive, record):
 
 def test_deleting_hides_a_report_and_can_be_taken_back(drawn, archive, record):
     saved = archive.save(record, "A", "me")
-    button(drawn(saved.report_id), "Delete this report").click().run()
+    film = archive.open(*saved).exported.source
+    page = drawn(saved.report_id)
+    assert any("its film leaves this machine" in one.value for one in page.caption)
+    button(page, "Delete this report").click().run()
+    assert not film.exists()
     page = drawn()
     assert not page.dataframe
     page = page.toggle[0].set_value(True).run()
     assert list(page.dataframe[0].value["image"]) == ["film.png"]
-    button(drawn(saved.report_id), "Take it back").click().run()
+    page = button(drawn(saved.report_id), "Take it back").click().run()
 
     assert len(archive.search()) == 1
+    assert "is missing; shown is what the model saw" in page.warning[0].value
+    assert not page.exception
 
 
 def test_what_another_session_began_or_saved_is_not_for_a_session_that_nobody_vouches_for(drawn, archive, record):
