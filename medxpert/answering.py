@@ -24,6 +24,7 @@ from medxpert.documents.terminal import panel
 from medxpert.drafting import Drafting
 from medxpert.errors import ConfigError, DataError, RemoteError
 from medxpert.gating import DRY_RUN, Gate
+from medxpert.images.errors import ImageError
 from medxpert.run import open_run
 
 _SHOWN = ("view", "label", "split", "policy", "source")
@@ -130,9 +131,20 @@ class Asking:
             return self.assistant.ask_text(cfg.query if heard is None else heard, shown)
         image, prior = Path(cfg.image), Path(cfg.prior) if cfg.prior is not None else None
         question = cfg.question if heard is None else heard
-        if question is None:
-            return self.assistant.ask_image(image, shown, prior)
-        return self.assistant.ask_question(image, question, shown, prior)
+        try:
+            if question is None:
+                return self.assistant.ask_image(image, shown, prior)
+            return self.assistant.ask_question(image, question, shown, prior)
+        except ImageError as error:
+            raise self._typed(error) from error
+
+    def _typed(self, error: ImageError) -> ImageError:
+        """Return what is wrong with a picture, named as it was typed."""
+        for key in ("image", "prior"):
+            named = f"{Path(self.cfg[key] or '')}: "
+            if str(error).startswith(named):
+                return ImageError(f"{key}={self.cfg[key]}: {str(error).removeprefix(named)}", error.reason)
+        return error
 
     def _heard(self) -> str:
         # needs no sound library where nothing is said

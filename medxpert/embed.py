@@ -24,9 +24,12 @@ def main(cfg: DictConfig) -> None:
     settings = Settings.of(cfg)
     _check_keys(settings)
     share = share_of(None if cfg.part is None else str(cfg.part))
-    from medxpert.indexing import index  # torch and all that fits a calibration; a help page needs none of it
+    from medxpert.run import open_run  # numpy, which a help page needs not
 
-    index(settings, share, HydraConfig.get().runtime.choices.get("data"))
+    run = open_run(settings.run)
+    from medxpert.indexing import index  # torch and all that fits a calibration; a run that is none needs not wait
+
+    index(run, settings, share, HydraConfig.get().runtime.choices.get("data"))
 
 
 def _check_keys(cfg: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -28,11 +28,11 @@ from medxpert.locks import locked
 from medxpert.models.clip import CLIP, open_model
 from medxpert.models.folder import read_card
 from medxpert.resuming import CONFIG, read_config
-from medxpert.run import Run, open_run
+from medxpert.run import Run
 from medxpert.tables.console import show
 
 log = logging.getLogger(__name__)
-_MERGED = "another process has merged the shards; where it was given another index=, give this command again"
+_MERGED = "another process has merged the shards"
 _UNMERGED = (
     "this file system has no locks: once all shards are there, give the command once more without part= to merge them"
 )
@@ -61,16 +61,17 @@ class Work(NamedTuple):
     def embed(self, sources: Sequence[Source]) -> bool:
         """Embed this process's share; tell whether all shards are there."""
         missing = self.cut.embed(self.model, sources, self.share)
-        if missing:
+        if missing and not self.share.alone:
             told = "%s is done; %d shards of others are missing: who finishes last merges, or the same command later"
             log.info(told, self.share, len(missing))
         return not missing
 
 
-def index(cfg: Settings, share: Share, chosen: str | None) -> None:
+def index(run: Run, cfg: Settings, share: Share, chosen: str | None) -> None:
     """Embed and index what is asked for.
 
     Args:
+        run: whose studies they are, or shall be.
         cfg: as conf/embed.yaml has it.
         share: of the work that is this process's own.
         chosen: name of the choice of `data`; None for the run's own.
@@ -79,7 +80,6 @@ def index(cfg: Settings, share: Share, chosen: str | None) -> None:
         ConfigError: a size out of range.
         DataError: a part of the run is missing, or the data are no longer those of the run.
     """
-    run = open_run(cfg.run)
     cut = Cut(run.path, read_card(run.model).fingerprint, cfg.shard_studies)
     model = open_model(run.model).to(own_device())
     work = Work(run, Settings(read_config(run.path)), model, share, cut)
@@ -95,6 +95,10 @@ def embed_again(work: Work, index_of: Settings | None) -> None:
     Args:
         work: what to do.
         index_of: the index to make; None for that which was chosen last, or that of the run's training.
+
+    Raises:
+        ConfigError: another process was faster, and made another index.
+        DataError: a part of the run is missing, or the data are no longer those of the run.
     """
     run, cut = work.run, work.cut
     chosen = chosen_index(run) if index_of is None else index_of.plain()
@@ -114,11 +118,14 @@ def embed_again(work: Work, index_of: Settings | None) -> None:
             "config.yaml names, or make a new run: python train.py"
         )
     sources = [Source(split, store, store.cases.texts) for split, store in data.stores.items()]
-    if not work.embed(sources):
+    if not work.embed(sources) and not work.share.alone:
         return
     with locked(work.lock, wait=True, otherwise=work.share.alone) as mine:
-        if not mine or cut.missing(sources):
-            log.info(_MERGED if mine else _UNMERGED)
+        if not mine:
+            log.info(_UNMERGED)
+            return
+        if cut.missing(sources):
+            _check_merged(work, chosen if index_of else None)
             return
         index = publish_shards(run, work.model, sources, cut, make, chosen)
         films = films_of(data.stores["val"], MOST_FILMS)
@@ -127,6 +134,17 @@ def embed_again(work: Work, index_of: Settings | None) -> None:
         cut.clear(sources)
     counts = {source.name: (len(source.store), len(cut.shards(source))) for source in sources}
     show(embedded(counts, index), index["policy"], [str(run.path)])
+
+
+def _check_merged(work: Work, wanted: Mapping[str, Any] | None) -> None:
+    """Refuse to end well where another process merged the shards and made another index than this one was to make."""
+    made = chosen_index(work.run) or work.made_with.index.plain()
+    if wanted is not None and made != wanted:
+        raise ConfigError(
+            f"index= was not made: another process merged the shards of {work.run.path} for another index; "
+            "give the same command again"
+        )
+    log.info(_MERGED)
 
 
 def add_studies(work: Work, cfg: Settings, chosen: str | None) -> None:
@@ -147,7 +165,7 @@ def add_store(work: Work, store: Stored, facts: dict[str, Any]) -> None:
     """Embed what is new of one store and add it."""
     find = partial(addition_of, work.run, work.cut.encoder, store, facts["prefix"])
     addition = find()
-    if addition.source and not work.embed([addition.source]):
+    if addition.source and not work.embed([addition.source]) and not work.share.alone:
         return
     with locked(work.lock, wait=True, otherwise=work.share.alone) as mine:
         if addition.source is None:
@@ -155,7 +173,9 @@ def add_store(work: Work, store: Stored, facts: dict[str, Any]) -> None:
             show(added(addition, None), store.policy)
         elif not mine:
             log.info(_UNMERGED)
-        elif not work.cut.missing([addition.source]):
+        elif work.cut.missing([addition.source]):
+            log.info(_MERGED)
+        else:
             if find().news.study_ids != addition.news.study_ids:
                 raise ConfigError(f"the gallery of {work.run.path} grew meanwhile; give the same command again")
             _finish(work, addition, facts)

@@ -25,8 +25,12 @@ _WORD = re.compile(r"[\w+-]{1,40}", re.ASCII)
 """What a choice, a literal or a tag of weights looks like, and no path, sentence or address."""
 
 
-def checked(policy: str) -> Policy:
+def checked(policy: str, key: str = "policy") -> Policy:
     """Return the policy itself.
+
+    Args:
+        policy: as it was given.
+        key: where.
 
     Raises:
         ConfigError: it is not one of `POLICIES`.
@@ -35,7 +39,7 @@ def checked(policy: str) -> Policy:
         if policy == known:
             return known
     known_policies = ", ".join(POLICIES)
-    raise ConfigError(f"policy: expected one of {known_policies}, found {policy!r}; change data.policy or policy")
+    raise ConfigError(f"{key}: expected one of {known_policies}, found {policy!r}; change {key}")
 
 
 def strictest(policies: Iterable[str]) -> Policy:

@@ -52,7 +52,17 @@ def test_image_for_infer(project, tmp_path, command, prepare, message):
     outcome = command("infer.py", f"image={tmp_path / 'x.png'}", cwd=project)
     assert outcome.status == 3
     (line,) = errors(outcome.err)
+    assert line.startswith(f"error: image={tmp_path / 'x.png'}: ")
     assert message in line
+
+
+def test_prior_for_infer(project, tmp_path, command):
+    truncated(tmp_path / "x.png")
+    sample = project / "outputs" / "latest" / "samples" / "sample_1.png"
+    outcome = command("infer.py", f"run={sample.parents[1]}", f"image={sample}", "prior=./x.png")
+    assert outcome.status == 3
+    (line,) = errors(outcome.err)
+    assert line.startswith("error: prior=./x.png: image file is truncated")
 
 
 QUERIES = {
@@ -63,6 +73,7 @@ QUERIES = {
     "word": (("query=a", "top_k=many"), "top_k"),
     "match": (("query=a", "match=all"), "match=all: expected image, text or both"),
     "label": (("query=a", "filter.label=Flu"), "filter.label=Flu: expected one of No Finding"),
+    "policy": (("query=a", "policy=foo"), "private, found 'foo'; change policy"),
     "filter": (("query=a", "filter.veiw=PA"), "did you mean 'view'"),
     "typo": (("qurey=a",), "did you mean 'query'"),
     "run": (("query=a", "run=gone"), "run=gone does not exist"),

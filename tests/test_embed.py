@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 import medxpert.embed
+from medxpert.config.settings import Settings
 from medxpert.folders import read_json, verified
 from medxpert.indexes.gallery import Gallery
 from medxpert.indexes.joined import cases_digests
 from medxpert.indexes.own import NOBODY
+from medxpert.indexing import Work, embed_again
 from medxpert.run import open_run
 
 NEW = ("data=phantom", "data.num_studies=60", "data.side=64", "data.seed=7", "prefix=b")
+FLAT, IVF = "medxpert.indexes.flat.FlatIndex", "medxpert.indexes.ivf.IVFIndex"
 ROOT = Path(__file__).parents[1]
 
 
@@ -81,6 +84,31 @@ def test_an_index_made_again_is_of_the_kind_that_was_chosen_last(copied_run, emb
     assert verified(copied_run / "index")["index"] == "medxpert.indexes.flat.FlatIndex"
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["when all shards were there", "while the last was made"])
+@pytest.mark.parametrize(
+    ("words", "other", "status"),
+    [(("index=ivf",), FLAT, 2), (("index=ivf",), IVF, 0), (("index=ivf", "index.recall=0.9"), IVF, 2), ((), IVF, 0)],
+)
+def test_where_another_process_was_faster_the_index_asked_for_decides(
+    copied_run, embed, monkeypatch, words, other, status, late
+):
+    before, ours = verified(copied_run / "index"), Work.embed
+
+    def overtaken(work, sources):
+        there = ours(work, sources)
+        monkeypatch.setattr(Work, "embed", ours)
+        embed_again(work, Settings({"_target_": other}, "index"))
+        return there and not late
+
+    monkeypatch.setattr(Work, "embed", overtaken)
+    ended, out, err = embed(f"run={copied_run}", *words)
+    assert (ended, out.count("embedded again")) == (status, 1)
+    assert ("error: index= was not made: another process" in err) == bool(status)
+    assert "another process has merged the shards" in err or status
+    assert verified(copied_run / "index") != before
+    assert verified(copied_run / "index")["index"] == other
+
+
 def test_a_database_that_was_chosen_is_found_from_another_folder(copied_run, embed, monkeypatch, tmp_path):
     pytest.importorskip("milvus_lite")
     for name, words in (("here", ("index=milvus", "index.uri=cases.db")), ("there", ())):
@@ -101,7 +129,7 @@ def test_a_damaged_addition_is_told_before_anything_is_embedded(copied_run, embe
     assert "added/1; then this command again, and after it the command that added its studies" in err
 
 
-@pytest.mark.parametrize("word", ["part=3/2", "prefix=b"])
+@pytest.mark.parametrize("word", ["part=3/2", "prefix=b", "run=/nowhere"])
 def test_keys_are_refused_before_torch_is_loaded(word):
     words = f"import sys; sys.argv = ['embed.py', {word!r}]; from medxpert.embed import main"
     code = f"{words}\ntry:\n    main()\nfinally:\n    print('torch' in sys.modules)"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from medxpert.errors import ConfigError
-from medxpert.privacy import Decision, decide, loggable, may_leave, strictest, without_credentials
+from medxpert.privacy import Decision, checked, decide, loggable, may_leave, strictest, without_credentials
 from medxpert.reporting import Endpoint
 from medxpert.words import POLICIES
 
@@ -43,6 +43,13 @@ def test_only_open_data_leave(policy, destination):
 def test_unknown_policy(call):
     with pytest.raises(ConfigError, match="expected one of open, credentialed, private, found 'secret'"):
         call()
+
+
+@pytest.mark.parametrize("key", ["policy", "data.policy"])
+def test_an_unknown_policy_is_told_by_the_key_that_was_typed(key):
+    with pytest.raises(ConfigError) as refused:
+        checked("secret", key)
+    assert str(refused.value) == f"{key}: expected one of open, credentialed, private, found 'secret'; change {key}"
 
 
 @pytest.mark.parametrize(

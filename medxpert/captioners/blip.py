@@ -91,5 +91,5 @@ def _card(folder: Path) -> Card | None:
 def _policy(given: str | None, card: Card | None, model: str | None) -> Policy:
     known = [card.policy] if card else []
     if given is not None:
-        return strictest([checked(given), *known])
+        return strictest([checked(given, "captioner.policy"), *known])
     return strictest(known or (["open"] if model is not None and is_id(model) else ["private"]))

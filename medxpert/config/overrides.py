@@ -25,24 +25,34 @@ LITERAL_KEYS = frozenset(
 """Keys whose values are free text or paths: taken letter by letter, never parsed, never swept over."""
 
 _ASSIGNMENT = re.compile(r"(?P<key>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
+_OTHER_THAN_TEXT = re.compile(r"(?<![^\s,(\[])(?:null|true|false|[+-]?\d[\w.+-]*)(?![^\s,)\]])", re.IGNORECASE)
+"""A word that the grammar may not read as text."""
 
 
 def rewrite(override: str, groups: Collection[str]) -> str:
     """Make one override acceptable; one that was rewritten before comes back unchanged.
 
     Args:
-        override: `key=value` as typed. A choice of a group, a `hydra` key and whatever carries a prefix
-            (`+`, `++`, `~`) stay as they are; all other keys get the prefix `++`, so that arguments which no YAML
-            mentions can be set, and misspelt ones reach `check`.
+        override: `key=value` as typed. A `hydra` key and whatever carries a prefix (`+`, `++`, `~`) stay as they are;
+            the choice of a group becomes a name, even `null`, so that Hydra misses it as it misses any other; all other
+            keys get the prefix `++`, so that arguments which no YAML mentions can be set, and misspelt ones reach
+            `check`.
         groups: names of the config groups.
     """
     match = _ASSIGNMENT.fullmatch(override)
     if match is None:
         return override
     key, value = match["key"], match["value"]
-    if key in groups or key.partition(".")[0] == "hydra":
+    if key.partition(".")[0] == "hydra":
         return override
+    if key in groups:
+        return f"{key}={_as_names(value)}"
     return f"++{key}={quote(value) if key in LITERAL_KEYS else value}"
+
+
+def _as_names(value: str) -> str:
+    """Quote what is no text among the choices of a group; a mapping is none of these, and stays as it is."""
+    return value if value.startswith("{") else _OTHER_THAN_TEXT.sub(r"'\g<0>'", value)
 
 
 def literal(text: str) -> str:

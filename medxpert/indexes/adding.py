@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 
 from medxpert.folders import atomic_folder, seal, verified
 from medxpert.indexes.elsewhere import admit, index_class
-from medxpert.indexes.writing import MATCHES, Sides, side_rows
+from medxpert.indexes.writing import MATCHES, Sides, name_of, side_rows
 from medxpert.privacy import strictest
 from medxpert.words import Index
 
 _AT_A_TIME = 65_536
 """Rows that are made float32 at once."""
+log = logging.getLogger(__name__)
 
 
 def open_index(manifest: Mapping[str, Any], path: Path) -> Index:
@@ -48,6 +50,8 @@ def add_to_index(folder: Path, sides: Sides, fields: Mapping[str, Any], cure: st
                 index.add(np.asarray(side_rows(_Some(sides, start), match), np.float32))
             index.save(sibling / f"{match}.index")
             tuned[match] = dict(index.tuned)
+            if grown := index.tuned.get("grown"):
+                log.warning("%s: %s; build it again: %s", name_of(index, match), grown, cure)
         kept = {name: told for name, told in manifest.items() if name != "files"}
         count = manifest["count"] + len(sides.image)
         seal(sibling, {**kept, "count": count, "tuned": tuned, **fields})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from abc import abstractmethod
 from functools import partial
@@ -23,8 +22,7 @@ DEPTHS = (10, 100)
 _MOSTLY = 0.9
 """Share of the vectors below which those that a mask allows are all compared."""
 _GROWN = 1.5
-"""Times the vectors that were tuned on, from which a new build is advised."""
-_LOG = logging.getLogger(__name__)
+"""Times the vectors that were tuned on, from which it says so."""
 
 
 class ApproximateIndex(FaissIndex):
@@ -67,7 +65,6 @@ class ApproximateIndex(FaissIndex):
     def _built(self, rows: NDArray[np.float32]) -> Any:
         if len(rows) < FEW:
             self._tuned = {"kind": "IndexFlatIP", "exact": f"all are compared, as there are fewer than {FEW}"}
-            _LOG.info("index=%s: %s", self.choice, self._tuned["exact"])
             return flat_of(rows)
         self._tuned = {}
         self._hold(self._made(rows))
@@ -89,8 +86,6 @@ class ApproximateIndex(FaissIndex):
             self._tuned |= {f"{self.effort}@{depth}": effort, f"recall@{depth}": recall}
             if effort == self._most():
                 self._tuned |= {f"scanned@{depth}": "all are compared: nothing less reaches the recall"}
-        told = (f"{name} {round(one, 4) if isinstance(one, float) else one}" for name, one in self._tuned.items())
-        _LOG.info("index=%s: %s", self.choice, ", ".join(told))
         return reached[0]
 
     def _reached(self, truth: Truth, depth: int, effort: int) -> Recall:
@@ -103,10 +98,9 @@ class ApproximateIndex(FaissIndex):
             DataError: they do not fit the index, or one is not finite.
         """
         super().add(vectors)
-        tuned_on = float(self._tuned.get("vectors", FEW))
+        tuned_on = int(self._tuned.get("vectors", FEW))
         if self._index.ntotal > _GROWN * tuned_on:
-            self._tuned["grown"] = f"{self._index.ntotal} vectors; build it again to tune it: python -m medxpert.embed"
-            _LOG.warning("index=%s was tuned on %d vectors and holds %s", self.choice, tuned_on, self._tuned["grown"])
+            self._tuned["grown"] = f"tuned for {tuned_on} vectors, it holds {self._index.ntotal}"
 
     def search_all(
         self, queries: NDArray[np.float32], top_k: int, allowed: NDArray[np.bool_] | None = None

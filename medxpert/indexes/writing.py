@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -22,6 +23,7 @@ _ENOUGH_ASKING = 100
 """Fewer validation studies tell no recall."""
 _ROUNDING = 2e-3
 """How far from 1 the length of a unit row may be that was rounded to half precision."""
+log = logging.getLogger(__name__)
 
 
 class Sides(Protocol):
@@ -104,9 +106,22 @@ def write_index(
             index.build(np.asarray(side_rows(sides, match), dtype=np.float32))
             index.save(sibling / f"{match}.index")
             tuned[match] = dict(index.tuned)
+            _tell(index, match)
         made_by = f"{type(index).__module__}.{type(index).__qualname__}"
         held = {"index": made_by, "count": len(sides.image), "dim": sides.image.shape[1], "tuned": tuned}
         seal(sibling, {**held, **fields})
+
+
+def _tell(index: Index, match: Match) -> None:
+    """Log what an index found out when it was built, which an exact one does not."""
+    told = (f"{name} {round(one, 4) if isinstance(one, float) else one}" for name, one in index.tuned.items())
+    if line := ", ".join(told):
+        log.info("%s: %s", name_of(index, match), line)
+
+
+def name_of(index: Index, match: Match) -> str:
+    """Name one of a run's indexes, as log lines do."""
+    return f"{type(index).__name__}, match={match}"
 
 
 def _asking(sides: Sides, unseen: Sides | None) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:

@@ -104,7 +104,7 @@ def test_refused(arguments, message):
 
 def test_unknown_policy(tmp_path):
     published(tmp_path)
-    with pytest.raises(ConfigError, match="policy"):
+    with pytest.raises(ConfigError, match=r"^captioner\.policy: "):
         BlipCaptioner(model=str(tmp_path), policy="secret")
 
 

@@ -79,6 +79,8 @@ def test_child_process_keeps_the_flags(run, tmp_path):
     [
         (["model=tinny"], "model=tinny: no such choice; did you mean 'tiny'? available: broken, large, tiny"),
         (["model=[tiny,lrge]"], "model=lrge: no such choice; did you mean 'large'? available: broken, large, tiny"),
+        (["model=null"], "model=null: no such choice; available: broken, large, tiny"),
+        (["model=[tiny,true]"], "model=true: no such choice; available: broken, large, tiny"),
         (["modle=tiny"], "modle: unknown key; did you mean 'model'?"),
         (["sede=1"], "sede: unknown key; did you mean 'seed'?"),
         (["model.rl=1"], "model.rl: Adam takes no 'rl'; known: betas, eps, fused, lr"),

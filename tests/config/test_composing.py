@@ -19,6 +19,7 @@ def test_overrides_are_taken_as_they_are_typed():
     [
         ("tokn=1", "tokn: unknown key; did you mean 'token'"),
         ("reporter=nix", "reporter=nix: no such choice"),
+        ("reporter=null", "reporter=null: no such choice; available: gemini, "),
         ("rule.presnt=0.5", "presnt"),
         ("top_k=many", "top_k: expected"),
         ("nonsense", "nonsense"),

@@ -73,6 +73,12 @@ def test_null_clears_a_literal_key():
         ("data.images=a,b", "++data.images=a,b"),
         ("model=clip_b32", "model=clip_b32"),
         ("model.width=3", "++model.width=3"),
+        ("model.width=null", "++model.width=null"),
+        ("model=null", "model='null'"),
+        ("model=[a, Null,5]", "model=[a, 'Null','5']"),
+        ("model=true,nullable,5b,2", "model='true',nullable,'5b','2'"),
+        ("model='null'", "model='null'"),
+        ("model={a: null, b: 1, c: 2}", "model={a: null, b: 1, c: 2}"),
         ("hydra/launcher=basic", "hydra/launcher=basic"),
         ("data@test=csv", "data@test=csv"),
         ("hydra.run.dir=x", "hydra.run.dir=x"),
@@ -86,7 +92,7 @@ def test_prefix(typed, expected):
     assert rewrite(typed, GROUPS) == expected
 
 
-@pytest.mark.parametrize("typed", ["seed=1", "query=a, 'b'\\", "model=x", "run=${now}"])
+@pytest.mark.parametrize("typed", ["seed=1", "model=a,null", "query=a, 'b'\\", "model=x", "run=${now}"])
 def test_rewriting_twice_changes_nothing(typed):
     once = rewrite(typed, GROUPS)
     assert rewrite(once, GROUPS) == once

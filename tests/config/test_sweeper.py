@@ -78,6 +78,7 @@ def test_a_job_as_a_command(swept, tmp_path):
         (["-m", "modle=tiny,large"], "modle: unknown key; did you mean 'model'?"),
         (["-m", "model.lr=1,fast"], "model.lr: expected float, found 'fast'"),
         (["-m", "model=tiny,lrge"], "model=lrge: no such choice; did you mean 'large'? available: broken, large, tiny"),
+        (["-m", "model=tiny,null"], "model=null: no such choice; available: broken, large, tiny"),
         (["-m", "sweep.tims=3"], "sweep.tims: All takes no 'tims'; did you mean 'times'?"),
         (["-m", "sweep.times=x"], "sweep.times: expected int, found 'x'"),
     ],

@@ -1,10 +1,14 @@
+import logging
+
 import numpy as np
 import pytest
 
 from medxpert.errors import DataError
 from medxpert.folders import verified
+from medxpert.indexes import approximate
 from medxpert.indexes.adding import add_to_index, open_index
 from medxpert.indexes.flat import FlatIndex
+from medxpert.indexes.ivf import IVFIndex
 from medxpert.indexes.writing import write_index
 
 
@@ -54,3 +58,18 @@ def test_what_does_not_fit_leaves_the_index_as_it_was(tmp_path):
     (tmp_path / "index" / "both.index").write_bytes(b"")
     with pytest.raises(DataError, match=r"make it again: cure"):
         add_to_index(tmp_path / "index", Rows(1, 2), {}, "cure")
+
+
+def test_an_index_that_grew_much_is_told_with_its_match_and_the_cure(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(approximate, "FEW", 200)
+    monkeypatch.setattr("medxpert.indexes.adding._AT_A_TIME", 60)
+    write_index(tmp_path / "index", IVFIndex, Rows(0, 200), {"encoder": "e", "policy": "open"})
+    caplog.set_level(logging.WARNING, "medxpert")
+    caplog.clear()
+    add_to_index(tmp_path / "index", Rows(1, 80), {}, "the cure")
+    assert not caplog.records
+    add_to_index(tmp_path / "index", Rows(2, 120), {}, "the cure")
+    grown = "tuned for 200 vectors, it holds 400; build it again: the cure"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"IVFIndex, match={match}: {grown}" for match in ("image", "text", "both")
+    ]

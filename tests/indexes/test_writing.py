@@ -1,6 +1,7 @@
 """What is written beside the indexes of a run."""
 
 import json
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from medxpert.indexes import approximate
 from medxpert.indexes.flat import FlatIndex
 from medxpert.indexes.ivf import IVFIndex
+from medxpert.indexes.scalar import ScalarIndex
 from medxpert.indexes.writing import write_index
 
 FIELDS = {"encoder": "e", "policy": "open", "split": "train"}
@@ -70,6 +72,19 @@ def test_indexed_studies_ask_where_too_few_others_are_there(rows, expected, num_
     assert "each without itself" in tuned(tmp_path / "index")["both"]["asked"]
 
 
-def test_an_exact_index_has_nothing_to_tell(rows, tmp_path):
-    write_index(tmp_path / "index", FlatIndex, rows, FIELDS)
+@pytest.mark.parametrize(("few", "told"), [(100, "recall@10 "), (1000, "as there are fewer than 1000")])
+@pytest.mark.parametrize("make", [IVFIndex, ScalarIndex])
+def test_what_was_measured_is_told_once_for_each_match(rows, make, few, told, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(approximate, "FEW", few)
+    with caplog.at_level(logging.INFO, "medxpert"):
+        write_index(tmp_path / "index", lambda: make(recall=1.0), rows, FIELDS)
+    lines = [record.getMessage() for record in caplog.records]
+    names = [f"{make.__name__}, match={match}: " for match in ("image", "text", "both")]
+    assert [line.startswith(name) and told in line for line, name in zip(lines, names, strict=True)] == [True] * 3
+
+
+def test_an_exact_index_has_nothing_to_tell(rows, tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "medxpert"):
+        write_index(tmp_path / "index", FlatIndex, rows, FIELDS)
+    assert not caplog.records
     assert tuned(tmp_path / "index") == {"image": {}, "text": {}, "both": {}}

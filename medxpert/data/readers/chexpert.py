@@ -47,7 +47,7 @@ def read(split: str, root: str, policy: Policy = "private", seed: int = 0) -> It
     """
     if split not in SPLITS:
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     table = _table(folder(root, "data.root"), split)
     pictures = Pictures.below(folder(root, "data.root"), "data.root", table.part)
     items = _drafts(table, split, seed)

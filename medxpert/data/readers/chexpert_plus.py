@@ -61,7 +61,7 @@ def read(
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
     if labels not in (*LABELS, None):
         raise ConfigError(f"data.labels={labels}: expected one of {', '.join(LABELS)} or null; change data.labels")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     top = folder(root, "data.root")
     table = must_find(top, "data.root", *_TABLES)
     setting, place = ("data.root", top) if images is None else ("data.images", folder(images, "data.images"))

@@ -60,7 +60,7 @@ def read(
     """
     if split not in SPLITS:
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     path = Path(manifest)
     table = rows(path, "data.manifest")
     header = next(table, None)

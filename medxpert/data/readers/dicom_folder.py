@@ -66,7 +66,7 @@ def read(
     """
     if split not in SPLITS:
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     top = folder(images, "data.images")
     table = _Table.of(Path(reports).expanduser())
     items = examinations(top, tuple(modalities), "data.images")

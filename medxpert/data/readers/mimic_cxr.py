@@ -63,7 +63,7 @@ def read(
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
     if labels not in (*LABELS, None):
         raise ConfigError(f"data.labels={labels}: expected one of {', '.join(LABELS)} or null; change data.labels")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     root = folder(images, "data.images")
     pictures = _pictures(root)
     texts = open_reports(reports, root)

@@ -55,7 +55,7 @@ def read(
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {part!r}; change split")
     if split not in ("grouped", "published"):
         raise ConfigError(f"data.split: expected grouped or published, found {split!r}")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     found = tuple(shards(dataset, _SETTING))
     must_have(found, ("image", *_TEXTS), _SETTING)
     _say_once(dataset)

@@ -54,7 +54,7 @@ def read(
     """
     if split not in SPLITS:
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     top = folder(root, "data.root")
     table = must_find(top, "data.root", "Data_Entry_2017_v2020.csv*", "Data_Entry_2017*.csv*")
     lists = _lists(top)

@@ -64,7 +64,7 @@ def read(
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
     if labels not in ("rules", "mesh"):
         raise ConfigError(f"data.labels: expected rules or mesh, found {labels!r}")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     place = _reports(root, reports)
     pictures = _pictures(folder(root, "data.root") if images is None else folder(images, "data.images"), images)
     return _read(split, place, pictures, labels == "mesh", known_policy, seed)

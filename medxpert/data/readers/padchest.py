@@ -63,7 +63,7 @@ def read(
     """
     if split not in SPLITS:
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     table = must_find(folder(root, _SETTING), _SETTING, _TABLE, f"{_TABLE}.gz")
     place = _beside(table) if images is None else folder(images, "data.images")
     packed = frozenset(path.name for path in folders_of(place))

@@ -47,7 +47,7 @@ def read(
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
     if modality not in ("radiology", "non-radiology"):
         raise ConfigError(f"data.modality: expected radiology or non-radiology, found {modality!r}")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     top = folder(root, _SETTING)
     texts = find(top, *(f"{name}/{modality}/captions.txt" for name in _FOLDERS[split]))
     if texts is not None:

@@ -50,7 +50,7 @@ def read(split: str, root: str, policy: Policy = "credentialed", seed: int = 0) 
     """
     if split not in SPLITS:
         raise ConfigError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; change split")
-    known_policy = checked(policy)
+    known_policy = checked(policy, "data.policy")
     part = "test" if split == "test" else "train"
     table = must_find(folder(root, _SETTING), _SETTING, f"annotations/image_labels_{part}.csv")
     picture = must_find(table.parents[1], _SETTING, *(f"{part}/*{suffix}" for suffix in _SUFFIXES))

@@ -20,7 +20,7 @@ from medxpert.errors import ConfigError, DataError, MedXpertError
 from medxpert.folders import explained, write_json
 from medxpert.indexes.faiss_index import checked
 from medxpert.indexes.milvus.collection import MOST_NEIGHBOURS, Collection, Graded, Kind
-from medxpert.indexes.milvus.record import REBUILD, Held, belongs, digest, read, run_of, samples_of
+from medxpert.indexes.milvus.record import Held, belongs, digest, read, run_of, samples_of
 from medxpert.indexes.milvus.search import allowed_only, padded, tune
 from medxpert.indexes.milvus.server import place_of, require
 from medxpert.privacy import Destination
@@ -65,7 +65,6 @@ class MilvusIndex:
         self._questions: Questions | None = None
         self._held: Held | None = None
         self._collection: Collection | None = None
-        self._run: Path | None = None
 
     @property
     def destination(self) -> Destination:
@@ -144,10 +143,9 @@ class MilvusIndex:
             RemoteError: the server is away, too slow, or refuses.
         """
         held, collection = self._opened()
-        if self._run is not None and not belongs(held, self._run):
-            raise DataError(
-                f"{self._run}: expected a collection of its own, found that of {held.home}; {REBUILD} run={self._run}"
-            )
+        if (run := collection.place.run) is not None and not belongs(held, run):
+            found = f"expected a collection of its own, found that of {held.home}"
+            raise DataError(f"{run}: {found}; {collection.place.cure}")
         rows = checked(vectors, "vectors")
         if rows.shape[1] != held.dim:
             raise DataError(f"vectors: expected width {held.dim} as in the index, found {rows.shape[1]}")
@@ -184,19 +182,21 @@ class MilvusIndex:
             RemoteError: the server is away, too slow, or refuses the token.
         """
         held = read(path)
-        place = place_of(held.uri)
+        place = place_of(held.uri, run_of(path))
         if place.is_file and not Path(place.uri).exists():
-            raise DataError(f"{place.uri}: no such database, {path} names it; bring it back there, or {REBUILD}")
+            raise DataError(f"{place.uri}: no such database, {path} names it; bring it back there, or {place.cure}")
         collection = Collection.at(place, held.collection, held.timeout_seconds)
         if not collection.open(held.count):
-            raise DataError(f"{place.uri}: expected collection {held.collection}, found none; {REBUILD}")
+            raise DataError(f"{place.uri}: expected collection {held.collection}, found none; {place.cure}")
         # More are what somebody added and never saved; they are not searched.
         if (count := collection.count()) < held.count:
-            raise DataError(f"{place.uri}: expected {held.count} rows in {held.collection}, found {count}; {REBUILD}")
+            raise DataError(
+                f"{place.uri}: expected {held.count} rows in {held.collection}, found {count}; {place.cure}"
+            )
         found = {str(row): digest(one) for row, one in collection.rows([int(row) for row in held.samples]).items()}
         if found != held.samples:
-            raise DataError(f"{place.uri}: {held.collection} holds other vectors than were indexed; {REBUILD}")
-        self._place, self._held, self._collection, self._run = place, held, collection, run_of(path)
+            raise DataError(f"{place.uri}: {held.collection} holds other vectors than were indexed; {place.cure}")
+        self._place, self._held, self._collection = place, held, collection
 
     def search(self, queries: NDArray[np.float32], top_k: int, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
         """Find the top_k rows for queries [Q, D], among the rows where allowed [N] is true.

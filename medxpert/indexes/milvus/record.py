@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from medxpert.errors import DataError
 from medxpert.indexes.milvus.collection import Kind
+from medxpert.indexes.milvus.server import cure
 
-REBUILD = "build it again: python -m medxpert.embed"
 _NUM_SAMPLES = 8
 
 
@@ -56,11 +56,11 @@ def read(path: Path) -> Held:
         DataError: the file is missing or broken.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such index; {REBUILD}")
+        raise DataError(f"{path}: no such index; {cure(run_of(path))}")
     try:
         return Held(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: broken index; {REBUILD}") from error
+        raise DataError(f"{path}: broken index; {cure(run_of(path))}") from error
 
 
 def run_of(path: Path) -> Path:

@@ -40,9 +40,11 @@ class Place:
 
     Attributes:
         uri: an absolute path that ends in .db, or http(s)://HOST[:PORT][/DATABASE] without credentials.
+        run: whose index was found to lie there; None for one that is being made.
     """
 
     uri: str
+    run: Path | None = None
 
     @property
     def is_file(self) -> bool:
@@ -54,6 +56,11 @@ class Place:
         """Where vectors go that are sent there."""
         here = is_loopback(self.uri) and _ELSEWHERE not in self.uri.lower()
         return "machine" if self.is_file or here else "server"
+
+    @property
+    def cure(self) -> str:
+        """What to do where the index is gone."""
+        return cure(self.run)
 
     def check(self, timeout_seconds: float) -> None:
         """Fail now where building would fail after hours; nothing is sent.
@@ -77,7 +84,7 @@ class Place:
         """Return the error for what Milvus said, in one line."""
         said = " ".join(reason.split()).rstrip(".")[:300] or "no reason given"
         if code in _NOT_FOUND:
-            return DataError(f"{self.uri}: {said}: the index is gone; build it again: python -m medxpert.embed")
+            return DataError(f"{self.uri}: {said}: the index is gone; {self.cure}")
         if not self.is_file:
             return RemoteError(
                 f"{self.uri}: {said}; see that Milvus runs there and answers within index.timeout_seconds=, and that "
@@ -91,8 +98,17 @@ class Place:
         return ConfigError(f"{self.uri} cannot be used: {said}; move it away, or give another index.uri=")
 
 
-def place_of(uri: str) -> Place:
+def cure(run: Path | None) -> str:
+    """Say how a run's index is made again."""
+    return f"build it again: python -m medxpert.embed{f' run={run}' if run else ''}"
+
+
+def place_of(uri: str, run: Path | None = None) -> Place:
     """Read a URI; a relative file lies in the folder that the command runs in.
+
+    Args:
+        uri: as it was given.
+        run: as `Place` has it.
 
     Raises:
         ConfigError: it is neither a file that ends in .db nor the address of a server, or it holds credentials.
@@ -100,7 +116,7 @@ def place_of(uri: str) -> Place:
     if "://" not in uri:
         if not uri.endswith(".db"):
             raise ConfigError(f"{_named(uri)}: {_EXPECTED}")
-        return Place(str(Path(uri).expanduser().absolute()))
+        return Place(str(Path(uri).expanduser().absolute()), run)
     try:
         parts = urlsplit(uri)
         usable = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
@@ -110,7 +126,7 @@ def place_of(uri: str) -> Place:
         raise ConfigError(f"index.uri: found credentials or options in the address; put the token into {TOKEN}")
     if not usable:
         raise ConfigError(f"index.uri={uri}: {_EXPECTED}")
-    return Place(uri.rstrip("/"))
+    return Place(uri.rstrip("/"), run)
 
 
 def _named(uri: str) -> str:

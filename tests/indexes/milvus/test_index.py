@@ -109,7 +109,7 @@ def test_saved_added_and_left_half_done(database, tmp_path, caplog):
     same(after.search(more[::-1], 1), replace_rows(more, 30))
 
     after.drop()
-    with pytest.raises(DataError, match=r"is gone; build it again: python -m medxpert\.embed"):
+    with pytest.raises(DataError, match=r"is gone; build it again: python -m medxpert\.embed run=/"):
         before.search(more, 1)
     with pytest.raises(DataError, match=r"expected collection medxpert_\w+, found none; build it again"):
         MilvusIndex().load(tmp_path / "index")
@@ -155,18 +155,20 @@ def replace_rows(queries, first):
     ],
 )
 def test_what_no_longer_fits_its_file(built, tmp_path, change, message):
-    path = tmp_path / "index"
+    path = tmp_path / "run" / "index" / "both.index"
+    path.parent.mkdir(parents=True)
     built.save(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as refused:
         MilvusIndex().load(path)
+    assert str(refused.value).endswith(f" build it again: python -m medxpert.embed run={tmp_path / 'run'}")
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "no such index"), (b"hello", "broken index")])
 def test_bad_files(tmp_path, content, message):
     if content is not None:
         (tmp_path / "index").write_bytes(content)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=f"{message}; build it again: python -m medxpert.embed run={tmp_path.parent}"):
         MilvusIndex().load(tmp_path / "index")
 
 
