@@ -37,7 +37,7 @@ class Archive:
 
     Raises:
         ConfigError: the folder cannot be written.
-        DataError: the database in it is damaged, newer than this program, or gone while the images of its reports stay.
+        DataError: the database in it is damaged, or newer than this program.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,8 +67,7 @@ class Archive:
             ConfigError: the folder cannot be written.
         """
         author = Author(named(who), owner)
-        with self._changing() as connection:
-            written = self._written(record)
+        with self._keeping(record) as (connection, written):
             before = listing.versions(connection, replaces.report_id) if replaces else []
             newest = _checked(before, replaces)
             if replaces and newest == replaces and _is_same(before[-1], written, author.who):
@@ -98,12 +97,12 @@ class Archive:
             offset: how many to skip.
             deleted: list those that were deleted, and no others.
         """
-        with self._connected() as connection:
+        with connected(self._path) as connection:
             return listing.rows(connection, listing.Asked(text, tuple(policies), owner, deleted), limit, offset)
 
     def row(self, report_id: str, policies: Sequence[Policy] = ("open",), owner: str = "") -> Row | None:
         """Return one report as a list shows it, deleted or not; None where there is none that may be seen."""
-        with self._connected() as connection:
+        with connected(self._path) as connection:
             found = (
                 listing.rows(connection, listing.Asked("", tuple(policies), owner, deleted, report_id), 1, 0)
                 for deleted in (False, True)
@@ -112,7 +111,7 @@ class Archive:
 
     def history(self, report_id: str) -> list[Version]:
         """Return all versions of a report, the newest first; none where there is no such report."""
-        with self._connected() as connection:
+        with connected(self._path) as connection:
             return [listing.version_of(one) for one in reversed(listing.versions(connection, report_id))]
 
     def open(self, report_id: str, version: int | None = None) -> Record:
@@ -121,7 +120,7 @@ class Archive:
         Raises:
             DataError: there is none, or it cannot be read any more.
         """
-        with self._connected() as connection:
+        with connected(self._path) as connection:
             found = listing.versions(connection, report_id)
             chosen = next((one for one in reversed(found) if version in (None, one["version"])), None)
             if chosen is None:
@@ -132,7 +131,7 @@ class Archive:
     def delete(self, report_id: str, who: str) -> None:
         """Mark a report as deleted; all its versions stay, with the pixels that the model saw.
 
-        Its kept images go, but for those that a report which is not deleted, or a draft, needs.
+        Its kept images go, but for those that a report which is not deleted, or a draft of one, needs.
         """
         self._mark(report_id, named(who), now())
 
@@ -147,8 +146,7 @@ class Archive:
             DataError: the source cannot be read any more.
             ConfigError: the folder cannot be written.
         """
-        with self._changing() as connection:
-            written = self._written(record)
+        with self._keeping(record) as (connection, written):
             insert_blobs(connection, written.blobs)
             values = (named(record.name), record.exported.policy, written.body, written.film)
             connection.execute(
@@ -162,7 +160,7 @@ class Archive:
         Raises:
             DataError: it cannot be read any more.
         """
-        with self._connected() as connection:
+        with connected(self._path) as connection:
             found = connection.execute(
                 "SELECT body FROM drafts WHERE owner = ? AND case_id = ?", (owner, case_id)
             ).fetchone()
@@ -170,7 +168,7 @@ class Archive:
 
     def drafts(self, policies: Sequence[Policy] = ("open",), owner: str = "") -> list[Draft]:
         """List unfinished reviews that may be seen, the last kept first: those of lost sessions, too."""
-        with self._connected() as connection:
+        with connected(self._path) as connection:
             return listing.drafts(connection, policies, owner)
 
     def drop_draft(self, owner: str, case_id: str) -> None:
@@ -179,27 +177,29 @@ class Archive:
             connection.execute("DELETE FROM drafts WHERE owner = ? AND case_id = ?", (owner, case_id))
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        sources.must_be_known(self._files, self._path)
-        with connected(self._path) as connection:
-            yield connection
-
-    @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection for one transaction; images that nothing needs any more go after it.
-
-        What a process leaves that is killed between goes after the next change, or when the archive is opened.
-        """
-        with self._connected() as connection:
+        """Yield a connection for one transaction; images that nothing needs any more go after it."""
+        with connected(self._path) as connection:
             with transaction(connection):
                 yield connection
-            # nobody keeps an image meanwhile: that is done in a transaction
-            with transaction(connection):
-                sources.sweep(self._files, listing.films(connection))
+            sources.sweep(connection, self._files)
 
-    def _written(self, record: Record) -> Written:
+    @contextmanager
+    def _keeping(self, record: Record) -> Iterator[tuple[sqlite3.Connection, Written]]:
+        """Yield a connection for one transaction that keeps a record's image, and what is to be written."""
         source = record.exported.source
-        return reading.write(record, None if source is None else sources.keep(self._files, source))
+        name = None if source is None else sources.name_of(self._files, source)
+        written = reading.write(record, name)
+        if name is not None:
+            with connected(self._path) as connection:
+                # before it is copied: what a process leaves that is killed then is known
+                sources.know(connection, name)
+        with self._changing() as connection:
+            if source is not None and name is not None:
+                # again: who swept meanwhile has forgotten it, and waits now
+                sources.know(connection, name)
+                sources.keep(source, self._files / name)
+            yield connection, written
 
     def _read(self, connection: sqlite3.Connection, body: str) -> Record:
         record = reading.read(body, partial(fetch, connection), self._files)
@@ -241,7 +241,7 @@ def _tell(saved: Saved, replaces: Saved | None, before: Sequence[sqlite3.Row], d
     if deleted["deleted_at"]:
         raise SavedBesideError(
             f"Kept as version {saved.version}, but {deleted['deleted_by'] or 'somebody'} deleted this report at "
-            f"{_clock(deleted['deleted_at'])}; take it back from the deleted ones",
+            f"{_clock(deleted['deleted_at'])}; take it back from the deleted ones, and save again to keep its film",
             saved,
         )
 

@@ -28,11 +28,6 @@ AND {seen}
 AND {match}
 ORDER BY v.id DESC LIMIT :limit OFFSET :offset
 """
-_FILMS = """
-SELECT v.film FROM versions v JOIN reports r USING (report_id) WHERE v.film IS NOT NULL AND r.deleted_at IS NULL
-UNION
-SELECT d.film FROM drafts d LEFT JOIN reports r USING (report_id) WHERE d.film IS NOT NULL AND r.deleted_at IS NULL
-"""
 
 
 class Asked(NamedTuple):
@@ -98,11 +93,6 @@ def drafts(connection: sqlite3.Connection, policies: Sequence[Policy], owner: st
 def versions(connection: sqlite3.Connection, report_id: str) -> list[sqlite3.Row]:
     """Return the rows of all versions of a report, the first first."""
     return connection.execute("SELECT * FROM versions WHERE report_id = ? ORDER BY version", (report_id,)).fetchall()
-
-
-def films(connection: sqlite3.Connection) -> set[str]:
-    """Return the kept images that are needed: by any version of a report, or a draft of one, that was not deleted."""
-    return {one["film"] for one in connection.execute(_FILMS)}
 
 
 def version_of(one: sqlite3.Row) -> Version:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
-from collections.abc import Container
+import sqlite3
 from pathlib import Path
 
+from medxpert.database import transaction
 from medxpert.errors import DataError
-from medxpert.folders import atomic_file, explained, sha256
+from medxpert.folders import atomic_file, sha256
 
+_log = logging.getLogger(__name__)
+_UNNEEDED = """
+SELECT name FROM films
+EXCEPT SELECT v.film FROM versions v JOIN reports r USING (report_id) WHERE r.deleted_at IS NULL
+EXCEPT SELECT d.film FROM drafts d LEFT JOIN reports r USING (report_id) WHERE r.deleted_at IS NULL
+"""
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
-_FILM = re.compile(rf"[0-9a-f]{{64}}({_SUFFIX.pattern})?|\.[0-9a-f]{{64}}\.[0-9a-f]{{8}}({_SUFFIX.pattern})?")
-"""The name of a kept image, or of what a killed process left of one."""
 
 
-def keep(folder: Path, source: Path) -> str:
-    """Copy a file to a folder, unless its content is there; return its name there.
+def name_of(folder: Path, source: Path) -> str:
+    """Return the name under which a folder keeps a file.
 
     A file of that folder keeps its name even where it is gone: what is saved anew then says of it what is known.
 
     Raises:
         DataError: it cannot be read.
-        ConfigError: the folder cannot be written.
     """
     if source.parent == folder:
         return source.name
@@ -33,11 +38,45 @@ def keep(folder: Path, source: Path) -> str:
             f"{source.name}: the image cannot be read any more ({error.strerror}); open it again and save then"
         ) from error
     suffix = source.suffix.lower()
-    name = digest + (suffix if _SUFFIX.fullmatch(suffix) else "")
-    if not (folder / name).is_file():
-        with atomic_file(folder / name) as sibling:
+    return digest + (suffix if _SUFFIX.fullmatch(suffix) else "")
+
+
+def keep(source: Path, path: Path) -> None:
+    """Copy a file to where it is kept, unless it is there.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    if source.parent != path.parent and not path.is_file():
+        with atomic_file(path) as sibling:
             shutil.copyfile(source, sibling)
-    return name
+
+
+def know(connection: sqlite3.Connection, name: str) -> None:
+    """Note that an image is kept; none that was not noted is ever removed."""
+    connection.execute("INSERT OR IGNORE INTO films VALUES (?)", (name,))
+
+
+def sweep(connection: sqlite3.Connection, folder: Path) -> None:
+    """Remove noted images that no version of a report, and no draft of one, that was not deleted is of.
+
+    What cannot be removed now goes after the next change, or when the archive is opened.
+    """
+    try:
+        if not _unneeded(connection):
+            return
+        with transaction(connection):
+            for name in _unneeded(connection):
+                # with what killed processes left of it
+                for path in (folder / name, *folder.glob(f".{Path(name).stem}.*")):
+                    path.unlink(missing_ok=True)
+                connection.execute("DELETE FROM films WHERE name = ?", (name,))
+    except (OSError, sqlite3.Error) as error:
+        _log.warning("%s: images that no report needs are still there: %s", folder, error)
+
+
+def _unneeded(connection: sqlite3.Connection) -> list[str]:
+    return [one["name"] for one in connection.execute(_UNNEEDED)]
 
 
 def fault(folder: Path, name: str) -> str:
@@ -46,39 +85,3 @@ def fault(folder: Path, name: str) -> str:
     if not path.is_file():
         return f"{path} is missing"
     return "" if sha256(path) == name.partition(".")[0] else f"{path} is not what was kept (its checksum differs)"
-
-
-def films(folder: Path) -> list[Path]:
-    """Return what is kept in a folder, and what killed processes left there; no file that somebody else put there."""
-    return [path for path in folder.iterdir() if _FILM.fullmatch(path.name)]
-
-
-def must_be_known(folder: Path, database: Path) -> None:
-    """Refuse a folder whose database is gone: in a new one nothing would need what is kept.
-
-    Raises:
-        DataError: something is kept, and there is no database.
-        ConfigError: the folder cannot be read.
-    """
-    with explained(folder):
-        if not database.exists() and films(folder):
-            raise DataError(
-                f"{database} is missing, the images of its reports are not: put a backup in its place, or move "
-                f"{folder} away"
-            )
-
-
-def sweep(folder: Path, needed: Container[str]) -> None:
-    """Remove what is kept and not needed, while nobody else keeps anything.
-
-    Args:
-        folder: of the kept files.
-        needed: their names.
-
-    Raises:
-        ConfigError: the folder cannot be written.
-    """
-    with explained(folder):
-        for path in films(folder):
-            if path.name not in needed:
-                path.unlink(missing_ok=True)

@@ -174,5 +174,5 @@ def _picture(record: Record, key: str) -> None:
             viewer([Film(exported.source, line(record.name))], f"{key}.viewer", _HEIGHT_PX)
             return
         except ImageError as error:
-            st.warning(literal(str(error)), icon=":material/warning:")
+            st.warning(f"{literal(f'{record.name}: {error}')}; shown is what the model saw.", icon=":material/warning:")
     st.image(exported.pixels, caption="As the model saw it", width="stretch")
